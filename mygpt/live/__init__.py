@@ -1,0 +1,1 @@
+"""Replies in flight: they belong to the server, not to a tab."""

@@ -1,0 +1,1 @@
+"""One module per noun: plain functions that take a session and an actor first, check access, and never commit."""

@@ -1,0 +1,418 @@
+"""Turns: a person's message and everything done to answer it.
+
+`open_turn` is the acknowledgement: when its transaction is committed, the message, the place of its reply and the run
+are stored. `save` and `close` keep what the run says; `adopt` ends a run whose process is gone, with what it saved.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from mygpt.dialogue import content, events
+from mygpt.dialogue.content import ReasoningPart, TextPart
+from mygpt.dialogue.events import Event, Finish, Notice, ReasoningDelta, TextDelta, Usage
+from mygpt.errors import Conflict, InvalidInput
+from mygpt.services import access, conversations
+from mygpt.services.access import Actor
+from mygpt.services.history import record
+from mygpt.tables.base import now
+from mygpt.tables.conversations import Conversation, Message, MessageStatus, Run, RunEvent
+
+PROMPT_LENGTH = 4000
+HISTORY_LENGTH = 400
+TITLE_WORDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a reply needs to be written, and whether this very call opened it (False: the same send came again)."""
+
+    conversation_id: str
+    user_message_id: str
+    reply_id: str
+    run_id: str
+    account_id: str
+    model: str
+    before: tuple[content.Part, ...] = ()
+    is_new: bool = True
+    is_new_conversation: bool = False
+
+    @property
+    def prefix(self) -> str:
+        """The words a reopened reply already has."""
+        return content.text_of(self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events of one run that are not stored yet; the last has number `last_seq`."""
+
+    run_id: str
+    last_seq: int
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a reply ended."""
+
+    status: MessageStatus
+    parts: tuple[content.Part, ...]
+    usage: Usage
+    finish_reason: str = ""
+    model: str = ""
+    error_code: str = ""
+
+
+def clean_prompt(text: str) -> str:
+    """Return what a person typed, fit to be stored; raises `InvalidInput` when it is empty or too long."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidInput("lone surrogate", code="prompt_not_text") from exc
+    cleaned = text.replace("\x00", "").strip()
+    if not any(unicodedata.category(character) not in ("Cf", "Cc", "Zs", "Zl", "Zp") for character in cleaned):
+        raise InvalidInput(code="prompt_empty")
+    if len(cleaned) > PROMPT_LENGTH:
+        raise InvalidInput(code="prompt_too_long", limit=PROMPT_LENGTH, length=len(cleaned))
+    return cleaned
+
+
+def open_turn(
+    session: Session,
+    actor: Actor,
+    *,
+    conversation_id: str = "",
+    text: str,
+    key: str,
+    model: str,
+    worker: str = "",
+    request_id: str = "",
+) -> Turn:
+    """Store a person's message and the place of its reply; an empty `conversation_id` starts a conversation.
+
+    The same `key` again returns the first turn. Raises `InvalidInput`, `NotFound`, or `Conflict` while a reply is being
+    written in the conversation.
+    """
+    prompt = clean_prompt(text)
+    before = _turn_of_key(session, actor, key)
+    if before is not None:
+        return before
+    try:
+        with session.begin_nested():
+            return _open(session, actor, conversation_id, prompt, key, model, worker, request_id)
+    except IntegrityError:
+        before = _turn_of_key(session, actor, key)
+        if before is None:
+            raise
+        return before
+
+
+def _open(
+    session: Session,
+    actor: Actor,
+    conversation_id: str,
+    prompt: str,
+    key: str,
+    model: str,
+    worker: str,
+    request_id: str,
+) -> Turn:
+    if conversation_id:
+        conversation = _lock(session, actor, conversation_id)
+    else:
+        conversation = conversations.create(session, actor, title=title_from(prompt), model=model)
+    asked = Message(
+        conversation_id=conversation.id,
+        parent_id=conversation.head_id,
+        created_by=actor.account_id,
+        role="user",
+        parts=content.parts_to_json([TextPart(prompt)]),
+        idempotency_key=key,
+        finished_at=now(),
+    )
+    session.add(asked)
+    session.flush()
+    reply = Message(
+        conversation_id=conversation.id,
+        parent_id=asked.id,
+        role="assistant",
+        status=MessageStatus.STREAMING,
+        model_asked=model,
+    )
+    session.add(reply)
+    session.flush()
+    run = _add_run(session, actor, reply, worker, request_id)
+    conversation.head_id = reply.id
+    conversation.model = model
+    conversation.last_message_at = now()
+    record(
+        session,
+        conversation.id,
+        "message_added",
+        by=actor.account_id,
+        message_id=asked.id,
+        parent_id=asked.parent_id,
+        role="user",
+        parts=asked.parts,
+    )
+    record(session, conversation.id, "reply_opened", by=None, message_id=reply.id, parent_id=asked.id, model=model)
+    return Turn(
+        conversation.id, asked.id, reply.id, run.id, actor.account_id, model, is_new_conversation=not conversation_id
+    )
+
+
+def reopen(
+    session: Session, actor: Actor, message_id: str, *, model: str, worker: str = "", request_id: str = ""
+) -> Turn:
+    """Let a reply that stopped short go on from its last word; raises `NotFound` or `Conflict`."""
+    reply = access.message(session, actor, message_id)
+    conversation = _lock(session, actor, reply.conversation_id)
+    session.refresh(reply)
+    resumable = (MessageStatus.STOPPED, MessageStatus.INTERRUPTED, MessageStatus.FAILED)
+    if reply.role != "assistant" or reply.status not in resumable or conversation.head_id != reply.id:
+        raise Conflict(code="reply_not_resumable")
+    reply.status = MessageStatus.STREAMING
+    reply.error_code = ""
+    reply.model_asked = model
+    run = _add_run(session, actor, reply, worker, request_id)
+    record(session, conversation.id, "reply_reopened", by=actor.account_id, message_id=reply.id, model=model)
+    before = content.parts_from_json(reply.parts)
+    return Turn(conversation.id, reply.parent_id or "", reply.id, run.id, actor.account_id, model, before)
+
+
+def request_messages(session: Session, turn: Turn) -> tuple[content.Message, ...]:
+    """Return what the provider is asked: the path to the reply, without replies that have no words."""
+    rows = conversations.messages_to(session, turn.user_message_id or None, limit=HISTORY_LENGTH)
+    spoken = [content.Message(row.role, content.parts_from_json(row.parts)) for row in rows]  # type: ignore[arg-type]  # the column holds Role
+    return tuple(message for message in spoken if message.text)
+
+
+def save(session: Session, batches: Iterable[Batch], alive: Iterable[str]) -> None:
+    """Append events of several runs and note that the runs `alive` are being worked on: one transaction for all."""
+    when = now()
+    rows = [_event_row(batch, when) for batch in batches if batch.events]
+    if rows:
+        session.connection().execute(insert(RunEvent), rows)
+    session.connection().execute(
+        update(Run).where(col(Run.id).in_(tuple(alive))).values(heartbeat_at=when, updated_at=when)
+    )
+
+
+def close(session: Session, turn: Turn, outcome: Outcome, rest: Batch | None = None) -> None:
+    """Store how a reply ended, with its last events, at once."""
+    when = now()
+    if rest is not None and rest.events:
+        session.connection().execute(insert(RunEvent), [_event_row(rest, when)])
+    run = session.get_one(Run, turn.run_id)
+    reply = session.get_one(Message, turn.reply_id)
+    _settle(session, run, reply, outcome)
+
+
+def adopt(session: Session, run_id: str) -> Run | None:
+    """End a run whose process is gone: interrupted with the words that were stored, failed when there were none.
+
+    Returns the run, or None when somebody else has ended it.
+    """
+    run = session.exec(select(Run).where(Run.id == run_id).with_for_update()).one_or_none()
+    if run is None or run.status != MessageStatus.STREAMING:
+        return None
+    reply = session.get_one(Message, run.message_id)
+    before = content.parts_from_json(reply.parts)
+    outcome = fold(before, stored_events(session, run_id))
+    outcome = interrupted(outcome, "reply_interrupted", "reply_lost_at_start")
+    _settle(session, run, reply, outcome)
+    return run
+
+
+def unfinished(session: Session) -> list[Run]:
+    """Return the runs that are still marked as being written, by whichever process."""
+    return list(session.exec(select(Run).where(col(Run.status) == MessageStatus.STREAMING)))
+
+
+def stored_events(session: Session, run_id: str, *, after: int = 0) -> list[Event]:
+    """Return the stored events of a run with numbers above `after`, in order."""
+    rows = session.exec(
+        select(RunEvent).where(col(RunEvent.run_id) == run_id, col(RunEvent.seq) > after).order_by(col(RunEvent.seq))
+    )
+    found: list[Event] = []
+    for row in rows:
+        unpacked = _unpack(row.payload)
+        first = row.seq - len(unpacked) + 1
+        found += unpacked[max(0, after + 1 - first) :]
+    return found
+
+
+def forget_events(session: Session, *, finished_before: datetime) -> int:
+    """Remove the events of runs that ended before then (their words are in the message); returns how many runs."""
+    old = (
+        select(RunEvent.run_id)
+        .join(Run, col(Run.id) == col(RunEvent.run_id))
+        .where(col(Run.finished_at) < finished_before)
+        .distinct()
+        .limit(500)
+    )
+    done = session.exec(old).all()
+    session.connection().execute(delete(RunEvent).where(col(RunEvent.run_id).in_(done)))
+    return len(done)
+
+
+def fold(before: Iterable[content.Part], happened: Iterable[Event]) -> Outcome:
+    """Return what the events of a run amount to, put behind the parts that were there before it."""
+    text, reasoning, usage, finish = content.text_of(before), "", Usage(), Finish(reason="error")
+    for part in before:
+        reasoning += part.text if isinstance(part, ReasoningPart) else ""
+    finished = False
+    for event in happened:
+        match event:
+            case TextDelta():
+                text += event.text
+            case ReasoningDelta():
+                reasoning += event.text
+            case Usage():
+                usage = event
+            case Finish():
+                finish, finished = event, True
+            case Notice():
+                pass
+    parts: list[content.Part] = []
+    if reasoning:
+        parts.append(ReasoningPart(storable(reasoning)))
+    if text:
+        parts.append(TextPart(storable(text)))
+    status = MessageStatus.COMPLETE if finished else MessageStatus.INTERRUPTED
+    return Outcome(status, tuple(parts), usage, finish.reason if finished else "", finish.model)
+
+
+def interrupted(outcome: Outcome, with_words: str, without_words: str) -> Outcome:
+    """Return the outcome as one that nobody asked for, with the code that fits: some words were said, or none."""
+    if content.text_of(outcome.parts):
+        return replace(outcome, status=MessageStatus.INTERRUPTED, error_code=with_words)
+    return replace(outcome, status=MessageStatus.FAILED, error_code=without_words)
+
+
+def storable(text: str) -> str:
+    """Return text as every database takes it: surrogate pairs joined, lone ones replaced, no NUL."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", "")
+
+
+def title_from(prompt: str) -> str:
+    """Return a first title: the beginning of the first line, cut at a word."""
+    line = " ".join(prompt.split("\n", 1)[0].split())
+    if len(line) <= TITLE_WORDS:
+        return line
+    cut = line[:TITLE_WORDS]
+    return (cut.rsplit(" ", 1)[0] if " " in cut[TITLE_WORDS // 2 :] else cut) + "…"
+
+
+def _lock(session: Session, actor: Actor, conversation_id: str) -> Conversation:
+    statement = access.conversations(actor).where(col(Conversation.id) == conversation_id).with_for_update()
+    session.exec(statement).one_or_none()
+    conversation = access.conversation(session, actor, conversation_id)
+    session.refresh(conversation)
+    busy = select(Run.id).where(Run.conversation_id == conversation_id, Run.status == MessageStatus.STREAMING)
+    if session.exec(busy.limit(1)).one_or_none() is not None:
+        raise Conflict(code="reply_running")
+    return conversation
+
+
+def _add_run(session: Session, actor: Actor, reply: Message, worker: str, request_id: str) -> Run:
+    run = Run(
+        conversation_id=reply.conversation_id,
+        message_id=reply.id,
+        created_by=actor.account_id,
+        worker=worker,
+        request_id=request_id,
+    )
+    session.add(run)
+    session.flush()
+    return run
+
+
+def _turn_of_key(session: Session, actor: Actor, key: str) -> Turn | None:
+    statement = select(Message).where(Message.created_by == actor.account_id, Message.idempotency_key == key)
+    asked = session.exec(statement).one_or_none()
+    if asked is None:
+        return None
+    reply = session.exec(select(Message).where(Message.parent_id == asked.id).order_by(col(Message.id)).limit(1)).one()
+    run = session.exec(select(Run).where(Run.message_id == reply.id).order_by(col(Run.id)).limit(1)).one_or_none()
+    return Turn(
+        asked.conversation_id,
+        asked.id,
+        reply.id,
+        run.id if run else "",
+        actor.account_id,
+        reply.model_asked,
+        is_new=False,
+    )
+
+
+def _settle(session: Session, run: Run, reply: Message, outcome: Outcome) -> None:
+    when = now()
+    reply.parts = content.parts_to_json(outcome.parts)
+    reply.status = outcome.status
+    reply.error_code = outcome.error_code
+    reply.finish_reason = outcome.finish_reason
+    reply.model = outcome.model
+    reply.usage = {name: value for name, value in events.event_to_json(outcome.usage).items() if name != "kind"}
+    reply.finished_at = when
+    run.status = outcome.status
+    run.finished_at = run.heartbeat_at = when
+    record(
+        session,
+        run.conversation_id,
+        "reply_closed",
+        by=None,
+        message_id=reply.id,
+        status=reply.status,
+        error_code=reply.error_code,
+        parts=reply.parts,
+        model=reply.model,
+        usage=reply.usage,
+        finish_reason=reply.finish_reason,
+    )
+
+
+# Any: the JSON of a row.
+def _event_row(batch: Batch, when: datetime) -> dict[str, Any]:
+    return {
+        "run_id": batch.run_id,
+        "seq": batch.last_seq,
+        "payload": {"events": _pack(batch.events)},
+        "created_at": when,
+        "updated_at": when,
+    }
+
+
+def _pack(happened: Iterable[Event]) -> list[dict[str, Any]]:
+    """Merge neighbouring deltas: one object with the whole text and the lengths it came in."""
+    packed: list[dict[str, Any]] = []
+    for event in happened:
+        if isinstance(event, TextDelta | ReasoningDelta):
+            if packed and packed[-1]["kind"] == event.kind:
+                packed[-1]["text"] += event.text
+                packed[-1]["cuts"].append(len(event.text))
+            else:
+                packed.append({"kind": event.kind, "text": event.text, "cuts": [len(event.text)]})
+        else:
+            packed.append(events.event_to_json(event))
+    return packed
+
+
+def _unpack(payload: dict[str, Any]) -> list[Event]:
+    found: list[Event] = []
+    for item in payload["events"]:
+        if "cuts" not in item:
+            found.append(events.event_from_json(item))
+            continue
+        start = 0
+        for length in item["cuts"]:
+            found.append(events.event_from_json({"kind": item["kind"], "text": item["text"][start : start + length]}))
+            start += length
+    return found
