@@ -78,3 +78,19 @@ class Catalog:
         except (ProviderError, TimeoutError) as exc:
             log.warning("models not listed", extra={"provider": provider.name, "reason": type(exc).__name__})
             return []
+
+
+_current: Catalog | None = None
+
+
+def use(catalog: Catalog | None) -> None:
+    """Make `catalog` the one of this process."""
+    global _current
+    _current = catalog
+
+
+def current() -> Catalog:
+    """Return the catalog of this process; raises RuntimeError before `use`."""
+    if _current is None:
+        raise RuntimeError("no catalog in use: call catalog.use() at start")
+    return _current

@@ -391,15 +391,18 @@ def _event_row(batch: Batch, when: datetime) -> dict[str, Any]:
 
 
 def _pack(happened: Iterable[Event]) -> list[dict[str, Any]]:
-    """Merge neighbouring deltas: one object with the whole text and the lengths it came in."""
+    """Merge neighbouring deltas: one object with the whole text and the lengths it came in, in UTF-16 units.
+
+    Those units alone survive JSON, which joins the halves of a surrogate pair that came in two deltas.
+    """
     packed: list[dict[str, Any]] = []
     for event in happened:
         if isinstance(event, TextDelta | ReasoningDelta):
             if packed and packed[-1]["kind"] == event.kind:
                 packed[-1]["text"] += event.text
-                packed[-1]["cuts"].append(len(event.text))
+                packed[-1]["cuts"].append(_units(event.text))
             else:
-                packed.append({"kind": event.kind, "text": event.text, "cuts": [len(event.text)]})
+                packed.append({"kind": event.kind, "text": event.text, "cuts": [_units(event.text)]})
         else:
             packed.append(events.event_to_json(event))
     return packed
@@ -411,8 +414,13 @@ def _unpack(payload: dict[str, Any]) -> list[Event]:
         if "cuts" not in item:
             found.append(events.event_from_json(item))
             continue
-        start = 0
+        raw, start = item["text"].encode("utf-16-le", "surrogatepass"), 0
         for length in item["cuts"]:
-            found.append(events.event_from_json({"kind": item["kind"], "text": item["text"][start : start + length]}))
+            piece = raw[2 * start : 2 * (start + length)].decode("utf-16-le", "surrogatepass")
+            found.append(events.event_from_json({"kind": item["kind"], "text": piece}))
             start += length
     return found
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -1,0 +1,1 @@
+"""The tests of MyGPT, and the fakes and measurements they use."""
