@@ -6,7 +6,7 @@ one `lost` note instead of the ones it missed, and reads everything anew.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -46,11 +46,6 @@ class Subscription:
                 return await self._queue.get()
         except TimeoutError:
             return None
-
-    async def __aiter__(self) -> AsyncIterator[Note]:
-        """Yield notes for ever."""
-        while True:
-            yield await self._queue.get()
 
 
 _listeners: dict[str, set[Subscription]] = defaultdict(set)

@@ -7,7 +7,6 @@ at a time, so writes queue in a single thread (no "database is locked" among our
 import asyncio
 import contextvars
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,15 +14,17 @@ from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import Session
 
 from mygpt.errors import ServiceBusy
+from mygpt.inuse import InUse
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
+DatabaseError = SQLAlchemyError  # what the driver and the mapper raise, for those who may not know either
 BUSY_TIMEOUT_S = 5.0
 READERS = 4
 
@@ -117,22 +118,8 @@ def _postgres_engine(url: str) -> Engine:
     )
 
 
-_current: Database | None = None
-_lock = threading.Lock()
-
-
-def use(database: Database | None) -> None:
-    """Make `database` the one this process speaks to."""
-    global _current
-    with _lock:
-        _current = database
-
-
-def current() -> Database:
-    """Return the database in use; raises RuntimeError before `use`."""
-    if _current is None:
-        raise RuntimeError("no database in use: call database.use() at start")
-    return _current
+_in_use = InUse[Database]("database")
+use, current = _in_use.use, _in_use.current
 
 
 async def run(work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -148,3 +135,12 @@ async def read(work: Callable[Concatenate[Session, P], T], *args: P.args, **kwar
 def is_alive(session: Session) -> bool:
     """Return True when the database answers."""
     return bool(session.connection().execute(text("SELECT 1")).scalar_one())
+
+
+def damage(session: Session) -> list[str]:
+    """Return what SQLite's own check finds wrong with the file; nothing on other databases."""
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        return []
+    found = connection.execute(text("PRAGMA quick_check(10)")).scalars().all()
+    return [] if found == ["ok"] else list(found)

@@ -1,6 +1,8 @@
 """Brings the schema to today's: the alembic revisions under a lock, in one transaction."""
 
 import logging
+from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -8,6 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlmodel import Session
 
 from mygpt.database import Database
 
@@ -20,23 +23,47 @@ class NewerSchema(Exception):
     """The database was written by a newer MyGPT than this one."""
 
 
+class SchemaState(StrEnum):
+    """How a database's schema stands to this code."""
+
+    EMPTY = "empty"
+    BEHIND = "behind"
+    CURRENT = "current"
+    NEWER = "newer"
+
+
 def _config(connection: Connection | None = None) -> Config:
     config = Config(ROOT / "alembic.ini")
     config.attributes["connection"] = connection
     return config
 
 
+@cache
+def _revisions() -> tuple[str, ...]:
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def head() -> str:
     """Return the newest revision this code knows."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    if revision is None:
-        raise RuntimeError("alembic/versions holds no revision")
-    return revision
+    return _revisions()[0]
 
 
 def current(connection: Connection) -> str | None:
     """Return the revision the database is at; None before the first migration."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def state(session: Session) -> SchemaState:
+    """Return how the schema stands to this code."""
+    return _state(current(session.connection()))
+
+
+def _state(revision: str | None) -> SchemaState:
+    if revision is None:
+        return SchemaState.EMPTY
+    if revision not in _revisions():
+        return SchemaState.NEWER
+    return SchemaState.CURRENT if revision == head() else SchemaState.BEHIND
 
 
 def migrate(database: Database) -> None:
@@ -45,12 +72,12 @@ def migrate(database: Database) -> None:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         before = current(connection)
-        known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-        if before is not None and before not in known:
-            raise NewerSchema(
-                f"The database is at revision {before}, which this MyGPT does not know. Start the newer version again."
-            )
-        if before == head():
-            return
+        match _state(before):
+            case SchemaState.CURRENT:
+                return
+            case SchemaState.NEWER:
+                raise NewerSchema(
+                    f"The database is at revision {before}, which this MyGPT does not know. Start the newer one again."
+                )
         command.upgrade(_config(connection), "head")
         log.info("schema migrated", extra={"from_revision": before, "to_revision": head()})

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from mygpt.inuse import InUse
+
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SAMPLE_SECRETS = {"changeme", "change-me", "secret", "your-secret-key", "replace-me", "mygpt"}
@@ -253,3 +255,7 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
     known = Settings.model_fields.get(name)
     variable = str(known.validation_alias) if known and known.validation_alias else name
     return f"{variable}: {message}" if variable else message
+
+
+_in_use = InUse[Settings]("settings")
+use, current = _in_use.use, _in_use.current

@@ -20,6 +20,7 @@ from mygpt import bus, database
 from mygpt.bus import Note
 from mygpt.dialogue.events import Event, TextDelta
 from mygpt.errors import MyGPTError, NotFound, ServiceBusy
+from mygpt.inuse import InUse
 from mygpt.live.pacing import Utf16Text, interval_s
 from mygpt.services import access, turns
 from mygpt.services.access import Actor
@@ -321,17 +322,5 @@ def is_dead(worker: str, own: str) -> bool:
     return False
 
 
-_current: Runs | None = None
-
-
-def use(runs: Runs | None) -> None:
-    """Make `runs` the ones of this process."""
-    global _current
-    _current = runs
-
-
-def current() -> Runs:
-    """Return the runs of this process; raises RuntimeError before `use`."""
-    if _current is None:
-        raise RuntimeError("no runs in use: call runs.use() at start")
-    return _current
+_in_use = InUse[Runs]("runs")
+use, current = _in_use.use, _in_use.current

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from mygpt.errors import ModelUnavailable, ProviderError
+from mygpt.inuse import InUse
 from mygpt.providers.base import ModelInfo, Provider
 
 log = logging.getLogger(__name__)
 FRESH_S = 60.0
 LIST_DEADLINE_S = 6.0
-LAST_RESORTS = ("scripted", "guide")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Catalog:
     async def _refresh(self) -> None:
         providers = list((await self._providers()).values())
         lists = await asyncio.gather(*(self._models_of(provider) for provider in providers))
-        offers = [Offer(provider, model) for provider, models in zip(providers, lists, strict=True) for model in models]
-        self._offers = sorted(offers, key=lambda offer: offer.provider.name in LAST_RESORTS)
+        listed = zip(providers, lists, strict=True)
+        self._offers = [Offer(provider, model) for provider, models in listed for model in models]
         self._read_at = time.monotonic()
 
     async def _models_of(self, provider: Provider) -> list[ModelInfo]:
@@ -80,17 +80,5 @@ class Catalog:
             return []
 
 
-_current: Catalog | None = None
-
-
-def use(catalog: Catalog | None) -> None:
-    """Make `catalog` the one of this process."""
-    global _current
-    _current = catalog
-
-
-def current() -> Catalog:
-    """Return the catalog of this process; raises RuntimeError before `use`."""
-    if _current is None:
-        raise RuntimeError("no catalog in use: call catalog.use() at start")
-    return _current
+_in_use = InUse[Catalog]("catalog")
+use, current = _in_use.use, _in_use.current

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
+from typing import TypeGuard
 
 from mygpt import database
 from mygpt.dialogue.content import Message, say
-from mygpt.dialogue.events import Event
+from mygpt.dialogue.events import Event, Finish
 from mygpt.providers.base import ChatRequest
 from mygpt.services import turns
 from mygpt.services.catalog import Catalog
@@ -30,7 +32,11 @@ async def reply(turn: Turn, catalog: Catalog) -> AsyncGenerator[Event]:
     )
     async with aclosing(offer.provider.stream(request)) as events:
         async for event in events:
-            yield event
+            yield replace(event, model=f"{offer.provider.name}:{event.model}") if _names_model(event) else event
+
+
+def _names_model(event: Event) -> TypeGuard[Finish]:
+    return isinstance(event, Finish) and bool(event.model)
 
 
 def continued(messages: tuple[Message, ...], prefix: str) -> tuple[Message, ...]:

@@ -26,7 +26,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
 from mygpt import database
-from mygpt.errors import NotFound, ServiceBusy
+from mygpt.errors import NotFound, NotSignedIn, ServiceBusy
 from mygpt.services import accounts
 from mygpt.services.access import Actor
 from mygpt.tables.accounts import Account, AccountRole, AccountStatus, LoginSession, OneTimeToken
@@ -148,6 +148,18 @@ def open_session(session: Session, account_id: str, browser: Browser, *, replace
         revoke(session, replaced.id, "rotated")
     _end_oldest(session, account_id)
     return NewLogin(token, row.id)
+
+
+def sign_in(
+    session: Session, account: Account, browser: Browser, *, replaces: str = "", new_hash: str | None = None
+) -> NewLogin:
+    """Open a session for an account whose password was right a moment ago; raises `NotSignedIn` when it has changed."""
+    row = accounts.get(session, account.id)
+    if row.status != AccountStatus.ACTIVE or row.password_hash != account.password_hash:
+        raise NotSignedIn(code="login_failed")
+    row.password_hash = new_hash or row.password_hash
+    session.add(row)
+    return open_session(session, row.id, browser, replaces=replaces)
 
 
 def _end_oldest(session: Session, account_id: str) -> None:

@@ -1,0 +1,32 @@
+"""Keeps a tab up to date with what happens elsewhere: other tabs, other devices, replies that end."""
+
+import reflex as rx
+
+from mygpt import bus
+from mygpt.services import logins
+from mygpt.web import tabs
+from mygpt.web.gate import actor, event
+from mygpt.web.states.chat import Chat
+from mygpt.web.states.sidebar import Sidebar
+
+LOOK_EVERY_S = 5.0
+
+
+class Follow(rx.State):
+    """One task per tab that listens to its person's topic."""
+
+    @event(access="member", background=True, supersedes=True)
+    async def watch(self) -> None:
+        """Refresh the sidebar and the open conversation at every note, while the tab and the sign-in last."""
+        who = actor()
+        token = self.router.session.client_token
+        with bus.subscribe(bus.account(who.account_id)) as notes:
+            while tabs.is_open(token) and await logins.find_actor(who.session_id):
+                note = await notes.get(LOOK_EVERY_S)
+                if note is None:
+                    continue
+                async with self:
+                    sidebar, chat = await self.get_state(Sidebar), await self.get_state(Chat)
+                    sidebar._show(*await sidebar._read(who, limit=max(50, len(sidebar.conversations))))
+                    if chat.conversation_id and note.conversation_id in (chat.conversation_id, ""):
+                        await chat._open(who, chat.conversation_id)

@@ -1,0 +1,1 @@
+"""Faults injected into real processes: what was acknowledged must survive them."""
