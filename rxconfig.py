@@ -3,7 +3,7 @@
 import reflex as rx
 
 from mygpt import settings as configuration
-from mygpt.web import theme
+from mygpt.web import lean, theme
 
 settings = configuration.load()
 
@@ -15,6 +15,6 @@ config = rx.Config(
     backend_host=settings.host,
     state_manager_mode=rx.constants.StateManagerMode.MEMORY,
     frontend_lazy_bundled_libraries=True,
-    plugins=[theme.tailwind()],
+    plugins=[theme.tailwind(), lean.LeanMarkdown()],
     disable_plugins=[rx.plugins.SitemapPlugin],
 )

@@ -238,7 +238,10 @@ def _listening_place(loaded: Settings) -> Iterator[socket.socket]:
 
 @contextmanager
 def _migrated_database(loaded: Settings) -> Iterator[Database]:
-    settings.prepare_data_dir(loaded.data_dir)
+    try:
+        settings.prepare_data_dir(loaded.data_dir)
+    except OSError as exc:
+        raise CommandFailed(f"MYGPT_DATA_DIR, {loaded.data_dir}, cannot be used: {exc.strerror}.") from exc
     database = Database(loaded.database)
     try:
         migrations.migrate(database)

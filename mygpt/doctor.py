@@ -23,7 +23,10 @@ from websockets.typing import Origin, Subprotocol
 from mygpt import database as databases
 from mygpt import migrations
 from mygpt.database import Database, DatabaseError
+from mygpt.errors import CredentialRejected, ProviderError
 from mygpt.migrations import SchemaState
+from mygpt.providers import LAST_RESORTS, Providers
+from mygpt.providers.base import Provider
 from mygpt.services import accounts
 from mygpt.settings import Settings
 from mygpt.web import bundle
@@ -32,6 +35,7 @@ MB = 1_000_000
 LEAST_FREE = 100 * MB
 LITTLE_FREE = 1000 * MB
 ANSWER_S = 5.0
+MODELS_S = 15.0
 OLDEST_NODE = (22, 22)
 
 
@@ -85,6 +89,7 @@ async def examine(settings: Settings) -> list[Finding]:
         check_database,
         check_front_end,
         check_server,
+        check_providers,
     )
     findings: list[Finding] = []
     for check in checks:
@@ -263,12 +268,13 @@ def _json_or_text(body: bytes) -> object:
 
 async def _websocket_finding(settings: Settings, local: str) -> Finding:
     """Open the page's own websocket, as a browser at the public address would."""
-    address = f"ws://{local}/_event/?EIO=4&transport=websocket&token={uuid.uuid4()}"
+    public, at = urlsplit(settings.address).netloc, urlsplit(f"//{local}")
     try:
         async with connect(
-            address,
+            f"ws://{public}/_event/?EIO=4&transport=websocket&token={uuid.uuid4()}",
+            host=at.hostname,
+            port=at.port,
             origin=Origin(settings.address),
-            additional_headers={"Host": urlsplit(settings.address).netloc},
             subprotocols=[Subprotocol(version("reflex"))],
             open_timeout=ANSWER_S,
             proxy=None,
@@ -281,3 +287,46 @@ async def _websocket_finding(settings: Settings, local: str) -> Finding:
         return broken("websocket", "It opens, but another program answers.", "Check what listens on MYGPT_PORT.")
     compressed = "compressed" if "permessage-deflate" in extensions else "not compressed"
     return fine("websocket", f"It opens at {local}, {compressed}.")
+
+
+async def check_providers(settings: Settings) -> list[Finding]:
+    """Ask each one for its models, which costs nothing."""
+    providers = Providers(settings)
+    try:
+        found = await providers.available()
+        asked = {name: provider for name, provider in found.items() if name not in LAST_RESORTS}
+        results = await asyncio.gather(*(_models(provider) for provider in asked.values()))
+    finally:
+        await providers.aclose()
+    if not asked:
+        remedy = "Set OPENAI_API_KEY, MYGPT_COMPATIBLE or MYGPT_LOCAL_MODEL; docs/configuration.md tells how."
+        return [note("providers", "No AI is configured; the built-in Guide answers from MyGPT's own help.", remedy)]
+    findings = [_provider_finding(provider, result) for provider, result in zip(asked.values(), results, strict=True)]
+    offered = [f"{name}:{model}" for name, result in zip(asked, results, strict=True) for model in _names(result)]
+    if settings.default_model and settings.default_model not in offered:
+        words = f"MYGPT_DEFAULT_MODEL, {settings.default_model}, is on nobody's list."
+        findings.append(note("default model", words, f"Use one like {offered[0]}." if offered else "Unset it."))
+    return findings
+
+
+async def _models(provider: Provider) -> list[str] | ProviderError | TimeoutError:
+    try:
+        return [model.name for model in await asyncio.wait_for(provider.models(), MODELS_S)]
+    except (ProviderError, TimeoutError) as exc:
+        return exc
+
+
+def _names(result: list[str] | ProviderError | TimeoutError) -> list[str]:
+    return result if isinstance(result, list) else []
+
+
+def _provider_finding(provider: Provider, result: list[str] | ProviderError | TimeoutError) -> Finding:
+    subject = f"provider {provider.name}"
+    if isinstance(result, CredentialRejected):
+        return broken(subject, f"{provider.label} does not accept the key.", "Put the right key into the settings.")
+    if not isinstance(result, list):
+        words = f"{provider.label} does not answer: {str(result) or 'it took too long'}"
+        return broken(subject, words, "Is its address right, does it run, and can this machine reach it?")
+    if not result:
+        return note(subject, f"{provider.label} answers but offers no model.", "Load or pull a model there.")
+    return fine(subject, f"{provider.label} answers; {len(result)} on offer, such as {result[0]}.")

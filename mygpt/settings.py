@@ -3,15 +3,19 @@
 `load()` is the one door. Every problem is collected and told at once, with the variable's name and the remedy.
 """
 
+import contextlib
 import os
 import secrets
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mygpt.inuse import InUse
@@ -128,9 +132,17 @@ class Settings(BaseSettings):
     @classmethod
     def _is_http_url(cls, value: str) -> str:
         parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or not _has_good_port(parts)):
             raise ValueError("is not an http(s) address; write it like https://chat.example.org")
         return value.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_whole_site(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("has more than scheme, host and port; MyGPT needs a host name of its own")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -149,13 +161,16 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _belongs_together(self) -> "Settings":
+        problems: list[str] = []
         if self.public_url.startswith("http://") and not self.is_loopback and not self.allow_http:
-            raise ValueError(
+            problems.append(
                 "MYGPT_PUBLIC_URL is plain http beyond this machine: passwords would travel readable. "
                 "Use https, or set MYGPT_ALLOW_HTTP=1 on a network you trust"
             )
         if bool(self.admin_email) != bool(self.admin_password.get_secret_value()):
-            raise ValueError("MYGPT_ADMIN_EMAIL and MYGPT_ADMIN_PASSWORD go together; set both or neither")
+            problems.append("MYGPT_ADMIN_EMAIL and MYGPT_ADMIN_PASSWORD go together; set both or neither")
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
     @property
@@ -203,15 +218,26 @@ class Settings(BaseSettings):
             return given.encode()
         prepare_data_dir(self.data_dir)
         path = self.data_dir / "secret.key"
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_bytes()
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(48))
-            file.flush()
-            os.fsync(file.fileno())
+        if not path.exists():
+            _write_once(path, secrets.token_bytes(48))
         return path.read_bytes()
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; of two at once the first one's stays."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name) as fresh:  # mode 0600
+        fresh.write(content)
+        fresh.flush()
+        os.fsync(fresh.fileno())
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(fresh.name)
+
+
+def _has_good_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def prepare_data_dir(path: Path) -> None:
@@ -243,18 +269,34 @@ def load(**overrides: Any) -> Settings:  # Any: a test or the command line may s
     try:
         return Settings(**overrides)
     except ValidationError as exc:
-        lines = [_problem(error["loc"], error["msg"]) for error in exc.errors(include_input=False)]
+        lines = [line for error in _all_errors(exc, overrides) for line in _problem(error["loc"], error["msg"])]
         raise SettingsError(
             "MyGPT cannot start with these settings:\n" + "\n".join(f"  - {line}" for line in lines)
         ) from None
 
 
-def _problem(location: tuple[int | str, ...], message: str) -> str:
+def _all_errors(exc: ValidationError, overrides: Mapping[str, Any]) -> list[ErrorDetails]:
+    """Return also what the fields that are right do not agree on, which pydantic leaves out while one is wrong."""
+    found = exc.errors(include_input=False)
+    wrong = {_field_name(error["loc"]) for error in found} - {""}
+    if not wrong:
+        return found
+    try:
+        Settings(**{**overrides, **{name: Settings.model_fields[name].get_default() for name in wrong}})
+    except ValidationError as second:
+        return found + second.errors(include_input=False)
+    return found
+
+
+def _field_name(location: tuple[int | str, ...]) -> str:
+    known = Settings.model_fields.items()
+    return next((name for name, told in known if location and location[0] in (name, told.validation_alias)), "")
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> list[str]:
     message = message.removeprefix("Value error, ")
-    name = str(location[0]) if location else ""
-    known = Settings.model_fields.get(name)
-    variable = str(known.validation_alias) if known and known.validation_alias else name
-    return f"{variable}: {message}" if variable else message
+    name = _field_name(location)
+    return [f"{Settings.model_fields[name].validation_alias}: {message}"] if name else message.split("\n")
 
 
 _in_use = InUse[Settings]("settings")

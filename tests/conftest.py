@@ -50,6 +50,20 @@ def _refuse_network(event: str, args: tuple[object, ...]) -> None:
 sys.addaudithook(_refuse_network)  # for the whole process: an audit hook cannot be taken back
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `make test-long` passes."""
+    parser.addoption("--long", action="store_true", help="the whole length of what runs in short form by default")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what is long unless it was asked for."""
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="long; make test-long runs it"))
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in Settings.model_fields.values():

@@ -50,7 +50,7 @@ class Site:
         began = time.monotonic()
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mygpt", "serve"],
+                [sys.executable, "-m", "mygpt", "serve", "--no-build"],
                 cwd=ROOT,
                 env={**kept, **{name: value for name, value in self.settings.items() if value}},
                 stdin=subprocess.DEVNULL,

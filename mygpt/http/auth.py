@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlmodel import Session
 
 from mygpt import database
+from mygpt.database import Session
 from mygpt.errors import InvalidInput, MyGPTError, NotAllowed, NotFound, NotSignedIn
 from mygpt.http.errors import Refusal
 from mygpt.http.sockets import Sockets, open_sockets

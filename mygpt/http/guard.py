@@ -11,7 +11,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -117,12 +117,10 @@ class Guard:
         *,
         sockets: Sockets,
         policy: str,
-        body_bytes: Mapping[str, int] = BODY_BYTES_BY_PATH,
     ) -> None:
-        """`policy` is the Content-Security-Policy; `body_bytes` the largest body by path prefix."""
+        """`policy` is the Content-Security-Policy."""
         self.app = app
         self.sockets = sockets
-        self.body_bytes = dict(body_bytes)
         self._secret = settings.secret()
         self._hosts = hosts(settings)
         self._origins = frozenset(settings.origins)
@@ -151,7 +149,7 @@ class Guard:
     # HTTP
 
     async def _http(self, scope: Scope, headers: Headers, receive: Receive, send: Send, request_id: str) -> None:
-        exchange = _Exchange(scope["path"], self._body_limit(scope["path"]), request_id)
+        exchange = _Exchange(scope["path"], _body_limit(scope["path"]), request_id)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -233,9 +231,6 @@ class Guard:
         if location.netloc.lower() in self._hosts:  # behind a proxy the inner scheme would be wrong
             headers["location"] = location._replace(scheme="", netloc="").geturl() or "/"
         return headers.raw
-
-    def _body_limit(self, path: str) -> int:
-        return next((limit for prefix, limit in self.body_bytes.items() if path.startswith(prefix)), BODY_BYTES)
 
     def _log(self, scope: Scope, exchange: _Exchange) -> None:
         is_routine = exchange.path in PROBES or (scope["method"] in ("GET", "HEAD") and exchange.status < 400)
@@ -342,3 +337,7 @@ def _refusal(refusal: Refusal) -> JSONResponse:
     answer = errors.answer(refusal)
     answer.headers["connection"] = "close"  # a body that is still on its way is not read
     return answer
+
+
+def _body_limit(path: str) -> int:
+    return next((limit for prefix, limit in BODY_BYTES_BY_PATH.items() if path.startswith(prefix)), BODY_BYTES)

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import Message, Receive, Send
 
 from mygpt import database
+from mygpt.http import frames
 from mygpt.services import logins
 from mygpt.services.limits import Window
 
@@ -26,6 +27,7 @@ SESSION_ENDED = 4401
 TOO_FAST = 4429
 TOO_BIG = 1009
 NOT_TEXT = 1003
+MALFORMED = 1007
 
 Close = Callable[[int], Awaitable[None]]
 
@@ -161,6 +163,8 @@ class LimitedSocket:
             return NOT_TEXT
         if len(text) > FRAME_BYTES or len(text.encode()) > FRAME_BYTES:
             return TOO_BIG
+        if not frames.is_well_formed(text):
+            return MALFORMED
         return 0 if self._frames.take() else TOO_FAST
 
     def _farewell(self) -> Message:

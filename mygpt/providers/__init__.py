@@ -111,8 +111,16 @@ def _build(site: Settings, runtimes: "Sequence[Runtime] | None") -> _Built:
     discovery = Discovery(http, runtimes=RUNTIMES if runtimes is None else runtimes, avoid=avoid)
     setup = Setup(site, http, lambda: discovery.found)
     entries = [entry for entry in PROVIDERS.values() if entry.is_wanted(site)]
-    providers = _by_name(provider for entry in entries for provider in _factory(entry.factory)(setup))
+    providers = _by_name(provider for entry in entries for provider in _made(entry, setup))
     return _Built(setup, None if site.local_model == "off" else discovery, providers)
+
+
+def _made(entry: Entry, setup: "Setup") -> list[Provider]:
+    try:
+        return _factory(entry.factory)(setup)
+    except Exception:  # whatever is wrong with one provider, the others answer
+        log.exception("provider left out", extra={"factory": entry.factory})
+        return []
 
 
 def _by_name(providers: Iterable[Provider]) -> dict[str, Provider]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx2
 
 from mygpt.dialogue.events import Event
-from mygpt.errors import ModelUnavailable
+from mygpt.errors import ModelUnavailable, ProviderFailed
 from mygpt.i18n import translate
 from mygpt.providers import gguf
 from mygpt.providers.base import ChatRequest, Deadlines, ModelInfo, Provider
@@ -34,6 +34,7 @@ CONTEXT_TOKENS = 4096
 REPLY_TOKENS = 1024
 """A small model that has lost its way does not find an end by itself."""
 LET_GO_S = 3.0
+NEWS_S = 0.5
 MISSING = ("ModuleNotFoundError", "FileNotFoundError")
 
 
@@ -70,14 +71,26 @@ class Local:
             raise ModelUnavailable("not_found note=no_such_file", provider=self.name, model=request.model)
         engine.listeners += 1
         try:
-            async with self._starting:
-                await self._make_room(engine)
-                server = await engine.running()
-            async with aclosing(server.reply(request)) as events:
-                async for event in events:
-                    yield event
+            for is_last_try in (False, True):
+                server = await self._running(engine)
+                has_spoken = False
+                try:
+                    async with aclosing(server.reply(request)) as events:
+                        async for event in events:
+                            has_spoken = True
+                            yield event
+                except ProviderFailed:
+                    if not await engine.has_died() or has_spoken or is_last_try:
+                        raise
+                else:
+                    return
         finally:
             engine.listeners -= 1
+
+    async def _running(self, engine: "Engine") -> Compatible:
+        async with self._starting:
+            await self._make_room(engine)
+            return await engine.running()
 
     async def _make_room(self, wanted: "Engine") -> None:
         for engine in self._engines.values():
@@ -107,6 +120,15 @@ class Engine:
         if self._child is None or self._child.process.returncode is not None:
             self._child = await self._start()
         return self._child.server
+
+    async def has_died(self) -> bool:
+        """Return whether the child is gone; the news of it may take a moment longer than its broken connection."""
+        if self._child is None:
+            return True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NEWS_S):
+                await self._child.process.wait()
+        return self._child.process.returncode is not None
 
     async def stop(self) -> None:
         """End the child: its input closes, and it goes; killed when it does not."""

@@ -201,6 +201,8 @@ async def _perform(request: ChatRequest) -> AsyncGenerator[Event]:
         await asyncio.sleep(script.delay)
         async for event in _said(script, request.model):
             yield event
+        if script.end <= len(script.pieces):
+            return
         if script.usage:
             counted = sum(len(message.text) for message in request.messages) // 4
             yield Usage(counted, len(script.pieces) + script.think, None, script.think or None)

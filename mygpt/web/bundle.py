@@ -84,11 +84,12 @@ def build(root: Path = ROOT, *, timeout_s: float = BUILD_TIMEOUT_S) -> float:
             return time.monotonic() - started
         _marker(root).unlink(missing_ok=True)
         made_from = fingerprint(root)
-        locked = _hash(root, (LOCK_FOLDER,))
+        locked = _read_lock(root)
         _export(root, lock, timeout_s)
+        is_locked = _restore_lock(root, locked)
         free_of_address(client_folder(root))
         _write_marker(root, made_from)
-    if locked != _hash(root, (LOCK_FOLDER,)):
+    if not is_locked:
         log.warning("the build changed the package lock; commit reflex.lock", extra={"folder": LOCK_FOLDER})
     return time.monotonic() - started
 
@@ -152,6 +153,20 @@ def _write_with_side_file(script: Path, text: str) -> None:
     side_file = script.with_name(script.name + ".gz")
     if side_file.exists():
         side_file.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+
+def _read_lock(root: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in _files(root, (LOCK_FOLDER,))}
+
+
+def _restore_lock(root: Path, before: dict[Path, bytes]) -> bool:
+    """Undo what npm only put in another order; returns whether the lock says what it said."""
+    after = _read_lock(root)
+    for path in before.keys() & after.keys():
+        if before[path] != after[path] and json.loads(before[path]) == json.loads(after[path]):
+            path.write_bytes(before[path])
+            after[path] = before[path]
+    return before == after
 
 
 def _marker(root: Path) -> Path:

@@ -35,6 +35,24 @@ def alone(title: str, *content: rx.Component, note: str = "") -> rx.Component:
     )
 
 
+def skeleton() -> rx.Component:
+    """Return the shape of a conversation that is on its way."""
+    lines = [rx.el.i(class_name=f"mg-bone {width}") for width in ("w-11/12", "w-full", "w-4/5")]
+    return rx.el.div(
+        rx.el.div(rx.el.i(class_name="mg-bone mg-bone-bubble"), *lines, class_name="mg-column", aria_hidden=True),
+        class_name="mg-thread-frame mg-skeleton",
+    )
+
+
+def hydrate_fallback() -> rx.Component:
+    """Return what stands there until the scripts of an address that is not a file have come."""
+    return rx.el.div(
+        rx.el.div(class_name="mg-sidebar"),
+        rx.el.div(rx.el.div(class_name="mg-header"), skeleton(), class_name="mg-page"),
+        class_name="mg-shell",
+    )
+
+
 def app_wraps() -> dict[tuple[int, str], "rx.Component | object"]:
     """Return what replaces Reflex's own error page and connection banner; both need no eval."""
     return {(55, "ErrorBoundary"): lambda _stateful: _boundary(), (5, "Overlay"): lambda _stateful: _overlay()}
@@ -43,15 +61,22 @@ def app_wraps() -> dict[tuple[int, str], "rx.Component | object"]:
 def head_components() -> list[rx.Component]:
     """Return the head of every page: tokens, icons, manifest, colours of the browser's frame."""
     return [
-        rx.el.meta(name="viewport", content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content"),
+        rx.el.meta(
+            name="viewport",
+            content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content",
+        ),
         rx.el.style(theme.variables()),
         rx.el.script(BEFORE_PAINT),
         rx.el.link(rel="icon", href="/favicon.ico", sizes="32x32"),
         rx.el.link(rel="icon", href="/icon.svg", type="image/svg+xml"),
         rx.el.link(rel="apple-touch-icon", href="/apple-touch-icon.png"),
         rx.el.link(rel="manifest", href="/manifest.webmanifest"),
-        rx.el.meta(name="theme-color", content=theme.FRAME["light"], custom_attrs={"media": "(prefers-color-scheme: light)"}),
-        rx.el.meta(name="theme-color", content=theme.FRAME["dark"], custom_attrs={"media": "(prefers-color-scheme: dark)"}),
+        rx.el.meta(
+            name="theme-color", content=theme.FRAME["light"], custom_attrs={"media": "(prefers-color-scheme: light)"}
+        ),
+        rx.el.meta(
+            name="theme-color", content=theme.FRAME["dark"], custom_attrs={"media": "(prefers-color-scheme: dark)"}
+        ),
         rx.el.meta(name="description", content=t("site.description")),
         rx.el.meta(name="robots", content="noindex"),
     ]

@@ -1,11 +1,11 @@
 """The page's texts: every visible string comes through `t`."""
 
-from mygpt.i18n import translate
+from mygpt.i18n import DEFAULT, translate
 
 
 def t(key: str, **params: str | float) -> str:
-    """Return a text while the page is built; an unknown key raises KeyError, so the build fails and no reader sees it."""
-    return translate(key, **params)
+    """Return a text while the page is built; an unknown key raises KeyError, so that no reader ever meets it."""
+    return translate(key, DEFAULT, **params)
 
 
 def texts(area: str, *names: str) -> dict[str, str]:

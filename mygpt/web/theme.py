@@ -103,7 +103,11 @@ def tailwind() -> TailwindV4Plugin:
                 "extend": {
                     "colors": {name: f"var(--{name})" for name in colours},
                     "fontSize": {name: [size, height] for name, (size, height) in TYPE.items()},
-                    "borderRadius": {"control": "var(--radius)", "card": "var(--radius-card)", "soft": "var(--radius-soft)"},
+                    "borderRadius": {
+                        "control": "var(--radius)",
+                        "card": "var(--radius-card)",
+                        "soft": "var(--radius-soft)",
+                    },
                     "boxShadow": {"float": "var(--shadow)"},
                     "maxWidth": {"column": "var(--column)"},
                 }

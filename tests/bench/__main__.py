@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from tests.bench import page as journey
 from tests.bench import processes
 from tests.bench.page import Site
 from tests.bench.processes import Told
-from tests.bench.rows import ROWS, Bench
+from tests.bench.rows import ROWS, Bench, warm_up
 from tests.bench.table import markdown
 from tests.fakes.model_server import running
 
@@ -56,15 +57,22 @@ def main() -> int:
         parser.error(f"no such rows: {', '.join(sorted(unknown))}")
     begin = time.monotonic()
     with prepared(options.rounds) as bench:
-        for name in chosen:
+        if set(chosen) - {"cold", "people", "burst", "idle"}:
+            warm_up(bench)
+        for name in sorted(chosen, key=list(ROWS).index):
             print(f"{name} …", file=sys.stderr, flush=True)
             ROWS[name](bench)
     if options.json:
         print(json.dumps([asdict(row) | {"ratio": row.ratio, "verdict": row.verdict} for row in bench.rows], indent=1))
     else:
         print(markdown(bench.rows))
-    print(f"{time.monotonic() - begin:.0f} s in all", file=sys.stderr)
+    print(f"{time.monotonic() - begin:.0f} s in all; {_machine()}", file=sys.stderr)
     return 0
+
+
+def _machine() -> str:
+    """Tell how busy the machine was: on one with other work, times are longer and only ratios count."""
+    return f"{os.cpu_count()} cores, load average {os.getloadavg()[1]:.1f} over 5 minutes"
 
 
 if __name__ == "__main__":

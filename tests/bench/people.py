@@ -1,4 +1,4 @@
-"""Many people at once, without browsers: each signs in, sends one message at the same moment, and follows the reply.
+"""Many people at once, without browsers: each signs in, sends one message, and follows the reply.
 
 `python -m tests.bench.people` reads one line of JSON (`Crowd`) and prints one line of JSON (`Outcome`); it runs beside
 the server with the same database, in which it makes the accounts.
@@ -39,6 +39,7 @@ class Crowd:
     people: int
     tokens: int
     rate: float
+    within_s: float  # the time in which all press Enter, evenly; 0 is all at the same instant
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ async def converse(crowd: Crowd, person: Person, page: Page) -> None:
 
 
 async def gather(crowd: Crowd, people: list[Person]) -> None:
-    """Let all sign in and open the page, a few at a time; then all send at once."""
+    """Let all sign in and open the page, a few at a time; then all send."""
     turnstile = asyncio.Semaphore(AT_ONCE)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # one person's would end another's session
     async with AsyncExitStack() as stack, httpx2.AsyncClient(cookies=no_cookies, timeout=30, trust_env=False) as client:
@@ -121,7 +122,8 @@ async def gather(crowd: Crowd, people: list[Person]) -> None:
                 await page.hydrate("/")
             return page
 
-        async def take_part(person: Person, page: Page) -> None:
+        async def take_part(k: int, person: Person, page: Page) -> None:
+            await asyncio.sleep(k * crowd.within_s / len(people))
             try:
                 await converse(crowd, person, page)
             except Exception as exc:  # whatever it is, it is one person's trouble and counts as an error
@@ -130,7 +132,7 @@ async def gather(crowd: Crowd, people: list[Person]) -> None:
         pages = await asyncio.gather(*(arrive(person) for person in people))
         print(json.dumps("ready"), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-        await asyncio.gather(*(take_part(person, page) for person, page in zip(people, pages, strict=True)))
+        await asyncio.gather(*(take_part(k, *both) for k, both in enumerate(zip(people, pages, strict=True))))
 
 
 def main() -> None:

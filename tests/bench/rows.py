@@ -2,8 +2,9 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -17,6 +18,7 @@ from tests.bench.table import Row
 from tests.fakes.model_server import Remote
 
 PEOPLE, PEOPLE_RATE, PEOPLE_TOKENS = 100, 20.0, 200
+PEOPLE_WITHIN_S = 5.0  # half the length of a reply: for five seconds all of them run
 
 
 @dataclass(slots=True)
@@ -61,6 +63,15 @@ def ask_raw(bench: Bench, rate: float, count: int) -> Run:
     return Run(count, tuple(found), found[-1], found[0], request["asked"] - enter, cpu_s)
 
 
+def warm_up(bench: Bench) -> None:
+    """Let every system answer once, so that no row pays for what happens only the first time."""
+    ask_raw(bench, 100, 50)
+    for site in (bench.floor, bench.mygpt):
+        page = journey.new_conversation(site, bench.browser)
+        journey.ask(site, page, bench.model, rate=200, count=200, kind="rich")
+        page.wait_for_timeout(3000)
+
+
 def row_50(bench: Bench) -> None:
     """Lag at reading speed, and the row's by-products."""
     runs = measure(bench, 50, 500, bench.rounds)
@@ -85,7 +96,8 @@ def row_4000(bench: Bench) -> None:
     """Whether it keeps up for a long reply."""
     runs = measure(bench, 200, 4000, 1)
     each(bench, runs, "last of 4,000 tokens at 200/s late by", "ms", lambda run: run.late_s * 1000, 400)
-    each(bench, runs, "long tasks in it", "", lambda run: None if run.long_ms is None else len(run.long_ms))
+    long_tasks(bench, runs, "long tasks in 4,000 tokens at 200/s")
+    each(bench, runs, "bytes on the wire ÷ text in 4,000 tokens at 200/s", "", wire, 3)
 
 
 def row_after50(bench: Bench) -> None:
@@ -137,7 +149,17 @@ def row_frames(bench: Bench) -> None:
 
 
 def row_people(bench: Bench) -> None:
-    """A hundred people at once, without browsers."""
+    """A hundred people without browsers, whose replies all run at the same time."""
+    gathered(bench, f"{PEOPLE} people at {PEOPLE_RATE:.0f} tok/s", within_s=PEOPLE_WITHIN_S, has_goals=True)
+
+
+def row_burst(bench: Bench) -> None:
+    """The same people, who all press Enter at the same instant."""
+    gathered(bench, f"{PEOPLE} people at the same instant", within_s=0, has_goals=False)
+
+
+def gathered(bench: Bench, what: str, *, within_s: float, has_goals: bool) -> None:
+    """Let a crowd gather, then send."""
     bench.model.control(rate=PEOPLE_RATE, count=PEOPLE_TOKENS, delay_s=0.3, kind="plain")
     with Told("tests.bench.people") as crowd:
         crowd.ask(
@@ -148,44 +170,46 @@ def row_people(bench: Bench) -> None:
                 "people": PEOPLE,
                 "tokens": PEOPLE_TOKENS,
                 "rate": PEOPLE_RATE,
+                "within_s": within_s,
             }
         )
         used, begin = processes.cpu_s(bench.started.pid), time.monotonic()
         outcome = crowd.ask()
         used, lasted = processes.cpu_s(bench.started.pid) - used, time.monotonic() - begin
-    tell_people(bench, outcome["people"], used, lasted)  # type: ignore[arg-type]  # as people.py prints them
+    people: list[dict[str, object]] = outcome["people"]  # type: ignore[assignment]  # as people.py prints them
+    frames = sum(int(str(person["frames"])) for person in people)
+    told = people_rows(bench.model, people, what)
+    load = f"{frames / lasted:.0f} frames/s, {used / lasted:.0%} of a core"
+    told.append(Row(f"{what}: server CPU per 1,000 tokens", "s", used * 1000 / (PEOPLE * PEOPLE_TOKENS), note=load))
+    for row in told:
+        bench.tell(row if has_goals else replace(row, goal=0 if row.goal == 0 else None))
 
 
-def tell_people(bench: Bench, people: list[dict[str, object]], used_s: float, lasted_s: float) -> None:
+def people_rows(model: Remote, people: list[dict[str, object]], what: str) -> list[Row]:
     """Turn what the crowd saw into rows."""
-    requests = {request["question"]: request for request in bench.model.journal()}
+    requests = {request["question"]: request for request in model.journal()}
     asked, stored, found, whole = [], [], [], 0
-    problems: dict[str, int] = {}
+    problems: Counter[str] = Counter()
     for person in people:
         request = requests.get(str(person["question"]))
         if person["problem"] or request is None:
-            problem = str(person["problem"] or "the model was never asked")
-            problems[problem] = problems.get(problem, 0) + 1
+            problems[str(person["problem"] or "the model was never asked")] += 1
             continue
         whole += bool(person["is_whole"])
         asked.append(request["asked"] - person["sent"])
         stored.append(person["stored"] - person["sent"])  # type: ignore[operator]  # floats
-        times = bench.model.request(request["n"])["times"]
+        times = model.request(request["n"])["times"]
         found += lags(person["steps"], times, range(PEOPLE_TOKENS))  # type: ignore[arg-type]  # pairs
-    crowd = f"{PEOPLE} people at {PEOPLE_RATE:.0f} tok/s"
-    errors = len(people) - whole
-    bench.tell(
-        Row(f"{crowd}: errors", "", errors, goal=0, note="; ".join(f"{n} × {what}" for what, n in problems.items()))
-    )
-    if not asked:
-        return
-    bench.tell(Row(f"{crowd}: request → stored and acknowledged p95", "ms", quantile(stored, 0.95) * 1000))
-    bench.tell(Row(f"{crowd}: request → model p95", "ms", quantile(asked, 0.95) * 1000, goal=500))
-    bench.tell(Row(f"{crowd}: delta lag p50", "ms", quantile(found, 0.5) * 1000))
-    bench.tell(Row(f"{crowd}: delta lag p95", "ms", quantile(found, 0.95) * 1000, goal=250))
-    frames = sum(int(str(person["frames"])) for person in people)
-    note = f"{frames / lasted_s:.0f} frames/s, {used_s / lasted_s:.0%} of a core"
-    bench.tell(Row(f"{crowd}: server CPU per 1,000 tokens", "s", used_s * 1000 / (PEOPLE * PEOPLE_TOKENS), note=note))
+    note = "; ".join(f"{count} × {problem}" for problem, count in problems.items())
+    rows = [Row(f"{what}: errors", "", len(people) - whole, goal=0, note=note)]
+    if asked:
+        rows += [
+            Row(f"{what}: Enter → stored and acknowledged p95", "ms", quantile(stored, 0.95) * 1000),
+            Row(f"{what}: Enter → model asked p95", "ms", quantile(asked, 0.95) * 1000, goal=500),
+            Row(f"{what}: delta lag p50", "ms", quantile(found, 0.5) * 1000),
+            Row(f"{what}: delta lag p95", "ms", quantile(found, 0.95) * 1000, goal=250),
+        ]
+    return rows
 
 
 def row_cold(bench: Bench) -> None:
@@ -242,13 +266,14 @@ def costs(bench: Bench, runs: dict[str, Run], rate: int, *, main_s: float, serve
     each(bench, runs, f"browser main thread {at}", "s", thousand("task_s"), main_s)
     each(bench, runs, f"of it script {at}", "s", thousand("script_s"))
     each(bench, runs, f"server CPU {at}", "s", thousand("cpu_s"), server_s)
+    long_tasks(bench, runs, f"long tasks at {rate} tok/s")
+
+
+def long_tasks(bench: Bench, runs: dict[str, Run], title: str) -> None:
+    """Tell how many tasks of the page took more than 50 ms."""
     tasks = runs["mygpt"].long_ms or ()
-    bench.tell(
-        Row(
-            f"long tasks at {rate} tok/s", "", len(tasks), floor=len(runs["floor"].long_ms or ()),
-            note=f"the longest {max(tasks)} ms" if tasks else "",
-        )
-    )  # fmt: skip
+    note = f"the longest {max(tasks)} ms" if tasks else ""
+    bench.tell(Row(title, "", len(tasks), floor=len(runs["floor"].long_ms or ()), note=note))
 
 
 def wire(run: Run) -> float | None:
@@ -276,5 +301,6 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "after50": row_after50,
     "frames": row_frames,
     "people": row_people,
+    "burst": row_burst,
     "idle": row_idle,
 }

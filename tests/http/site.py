@@ -1,6 +1,7 @@
 """A small real Reflex app behind the real Guard and Gate; uvicorn serves `create_asgi`, a raw client speaks to it."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -16,6 +17,8 @@ from mygpt.errors import NotFound
 from mygpt.http import auth, errors, guard
 from mygpt.web.errors import backend_error, frontend_error
 from mygpt.web.gate import Gate, actor, event
+
+log = logging.getLogger(__name__)
 
 
 class Desk(rx.State):
@@ -62,6 +65,11 @@ class Desk(rx.State):
     @event(access="member")
     def crash(self) -> None:
         raise ValueError("canary-in-the-crash")
+
+    @event(access="member")
+    def begin(self) -> object:
+        log.info("begun")
+        return Desk.crash
 
     @event(access="member")
     def ask_actor(self) -> None:

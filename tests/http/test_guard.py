@@ -20,7 +20,16 @@ from websockets.exceptions import InvalidStatus
 
 from mygpt.database import Database
 from mygpt.http import guard
-from mygpt.http.sockets import ANONYMOUS_PER_ADDRESS, FRAME_BYTES, FRAMES, NOT_TEXT, SESSION_ENDED, TOO_BIG, TOO_FAST
+from mygpt.http.sockets import (
+    ANONYMOUS_PER_ADDRESS,
+    FRAME_BYTES,
+    FRAMES,
+    MALFORMED,
+    NOT_TEXT,
+    SESSION_ENDED,
+    TOO_BIG,
+    TOO_FAST,
+)
 from mygpt.services import accounts, logins
 from mygpt.services.access import Actor
 from mygpt.settings import Settings, load
@@ -477,6 +486,17 @@ async def test_a_frame_that_is_not_text_closes_the_socket(site: Site) -> None:
     async with wire.page(site.port) as page:
         await page.socket.send(b"\x00\x01")
         assert await page.closed() == NOT_TEXT
+
+
+@pytest.mark.parametrize(
+    "frame", ['42/_event,["event","canary-text"]', '40/_event,{"event":{"name":"x","payload":"canary-text"}}']
+)
+async def test_a_frame_reflex_could_not_read_closes_the_socket_and_is_in_no_log(site: Site, frame: str) -> None:
+    async with wire.opened(site.port) as page:
+        await page.socket.send("40/_event,")
+        await page.socket.send(frame)
+        assert await page.closed() == MALFORMED
+    assert "canary-text" not in site.log
 
 
 async def test_too_many_frames_close_the_socket(site: Site) -> None:

@@ -1,6 +1,7 @@
 """A server that speaks OpenAI's wire, good and bad, over a real socket."""
 
 import asyncio
+import gzip
 import logging
 import time
 from contextlib import aclosing
@@ -61,6 +62,21 @@ async def test_the_request_says_what_it_should_and_nothing_more(
     assert not {"x-stainless-os", "x-stainless-arch", "x-stainless-runtime-version"} & set(asked.headers)
 
 
+async def test_openais_own_models_take_another_limit_and_may_think_unheard(
+    server: FrameServer, http: httpx2.AsyncClient
+) -> None:
+    server.chats(0.5, *HELLO)
+    provider = compatible(server, http, vendor_slow_s=5)
+    hasty = replace(QUICK, first_word_s=0.2)
+
+    await heard(provider.stream(ask(model="gpt-5.4", deadlines=hasty, max_output_tokens=9)))
+    with pytest.raises(ProviderTimeout):
+        await heard(provider.stream(ask(model="gpt-4.1", deadlines=hasty)))
+
+    assert server.asked[0].body["max_completion_tokens"] == 9
+    assert "max_tokens" not in server.asked[0].body
+
+
 async def test_without_a_key_none_is_sent(
     server: FrameServer, http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +109,13 @@ async def test_a_server_that_does_not_stream_is_understood(server: FrameServer, 
     server.sends("/v1/chat/completions", whole)
 
     assert text_of(await heard(wire.stream(ask()))) == "All at once"
+
+
+async def test_a_packed_stream_is_unpacked(server: FrameServer, wire: Compatible) -> None:
+    server.chats(gzip.compress(b"".join(HELLO)), content_encoding="gzip")
+
+    assert text_of(await heard(wire.stream(ask()))) == "Hello"
+    assert server.asked[0].headers["accept-encoding"] == "identity"
 
 
 async def test_characters_may_be_cut_anywhere(server: FrameServer, wire: Compatible) -> None:

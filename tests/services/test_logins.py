@@ -9,7 +9,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from mygpt.database import Database
-from mygpt.errors import NotFound, ServiceBusy
+from mygpt.errors import NotFound, NotSignedIn, ServiceBusy
 from mygpt.services import accounts, logins
 from mygpt.services.access import Actor
 from mygpt.tables.accounts import Account, AccountRole, AccountStatus, LoginSession, OneTimeToken
@@ -102,6 +102,24 @@ def test_signing_in_again_makes_a_new_token_and_kills_the_old_one(database: Data
     assert database.read_sync(logins.find_session, first.token) is None
     assert _row(database, second.session_id).rotated_from == first.session_id
     assert _row(database, first.session_id).revoke_reason == "rotated"
+
+
+async def test_a_password_that_changed_meanwhile_opens_nothing(database: Database, alice: Actor) -> None:
+    seen = database.read_sync(accounts.get, alice.account_id)
+
+    def change(session: Session) -> None:
+        accounts.get(session, alice.account_id).password_hash = "another"
+
+    database.run_sync(change)
+    with pytest.raises(NotSignedIn):
+        database.run_sync(logins.sign_in, seen, BROWSER)
+
+
+def test_a_renewed_hash_is_stored_when_signing_in(database: Database, alice: Actor) -> None:
+    seen = database.read_sync(accounts.get, alice.account_id)
+    new = database.run_sync(logins.sign_in, seen, BROWSER, new_hash="renewed")
+    assert database.read_sync(accounts.get, alice.account_id).password_hash == "renewed"
+    assert database.read_sync(logins.find_session, new.token) is not None
 
 
 def test_another_person_signing_in_ends_the_session_the_browser_had(

@@ -49,8 +49,14 @@ print(json.dumps([
 """
 
 
-def _registered(tmp_path: Path) -> list[tuple[str, str, str | None, bool]]:
-    environment = {**os.environ, "MYGPT_DATA_DIR": str(tmp_path / "data"), "__REFLEX_SKIP_COMPILE": "true"}
+Registered = list[tuple[str, str, str | None, bool]]
+
+
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory: pytest.TempPathFactory) -> Registered:
+    """Every handler of the whole site: its name, module, access, and whether its arguments have a model."""
+    folder = str(tmp_path_factory.mktemp("data"))
+    environment = {**os.environ, "MYGPT_DATA_DIR": folder, "__REFLEX_SKIP_COMPILE": "true"}
     listed = subprocess.run(
         [sys.executable, "-c", LIST_HANDLERS], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
@@ -58,16 +64,16 @@ def _registered(tmp_path: Path) -> list[tuple[str, str, str | None, bool]]:
     return [tuple(item) for item in json.loads(listed.stdout.splitlines()[-1])]
 
 
-def test_every_handler_of_the_site_says_who_may_call_it(tmp_path: Path) -> None:
-    ours = [item for item in _registered(tmp_path) if item[1].startswith("mygpt")]
+def test_every_handler_of_the_site_says_who_may_call_it(registered: Registered) -> None:
+    ours = [item for item in registered if item[1].startswith("mygpt")]
     assert len(ours) > 10
     assert [name for name, _, access, _ in ours if access is None and not name.endswith(".setvar")] == []
     assert [name for name, _, access, has_model in ours if access is not None and not has_model] == []
     assert {access for _, _, access, _ in ours if access} <= {"public", "member", "admin", "owner"}
 
 
-def test_what_reflex_registers_is_known(tmp_path: Path) -> None:
-    names = {name for name, module, _, _ in _registered(tmp_path) if module.startswith("reflex")}
+def test_what_reflex_registers_is_known(registered: Registered) -> None:
+    names = {name for name, module, _, _ in registered if module.startswith("reflex")}
     of_reflex = {name.removeprefix(f"{wire.STATE}.") for name in names if "mygpt" not in name}
     of_ours = {name for name in names if "mygpt" in name}
     assert of_reflex == OF_REFLEX
@@ -80,12 +86,12 @@ async def _page(site: Site, name: str, role: AccountRole = AccountRole.MEMBER) -
 
 
 async def _answer(site: Site, cookie: str, handler: str, payload: dict[str, Any] | None = None) -> wire.Wire:
-    """Send one event from a hydrated page and return what came of it."""
+    """Send one event from a hydrated page and return what came of it: a note, a notice or a redirect."""
     async with wire.page(site.port, cookie=cookie) as page:
         await page.until(lambda seen: bool(seen.var("desk.who") or seen.redirect))
         page.events.clear()
         await page.send(handler, payload)
-        await page.quiet()
+        await page.until(lambda seen: bool(seen.var("desk.note") or seen.notice or seen.redirect))
         return page
 
 
@@ -138,8 +144,11 @@ async def test_a_member_may_call_nothing_else(site: Site, handler: str, payload:
 
 @pytest.mark.parametrize("handler", ["_private", "__class__", "no_such", "note"])
 async def test_what_is_no_handler_is_not_called(site: Site, handler: str) -> None:
-    seen = await _answer(site, await _page(site, wire.new_token()), f"{DESK}.{handler}")
-    assert seen.var("desk.note") == ""
+    async with wire.page(site.port, cookie=await _page(site, wire.new_token())) as page:
+        await page.until(lambda seen: bool(seen.var("desk.who")))
+        await page.send(f"{DESK}.{handler}")
+        await page.quiet()
+        assert page.var("desk.note") == ""
 
 
 @pytest.mark.parametrize(
@@ -195,6 +204,12 @@ async def test_a_bug_shows_the_number_the_log_has_it_under(site: Site) -> None:
     assert "canary" not in seen.text
 
 
+async def test_a_chained_event_goes_on_under_the_request_id_of_the_first(site: Site) -> None:
+    seen = await _answer(site, await _page(site, "gate_begin"), f"{DESK}.begin")
+    begun = next(json.loads(line) for line in site.log.splitlines() if '"begun"' in line)
+    assert begun["request_id"] in seen.notice
+
+
 async def test_asking_who_is_there_sends_a_stranger_to_sign_in(site: Site) -> None:
     seen = await _answer(site, "", f"{DESK}.ask_actor_as_anybody")
     assert "/login?why=session" in seen.redirect
@@ -240,5 +255,6 @@ async def test_a_person_with_too_many_events_is_asked_to_wait(site: Site) -> Non
             for _ in range(EVENTS // 2 + 5):
                 await page.send(f"{DESK}.wave")
         await two.until(lambda seen: seen.notice == translate("error.rate_limited"))
+        await one.quiet()
     others = await _answer(site, await _page(site, "gate_calm"), f"{DESK}.wave")
     assert others.var("desk.note") == "waved"

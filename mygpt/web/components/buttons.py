@@ -24,7 +24,7 @@ class ThemeToggle(rx.Component):
     texts: rx.Var[dict[str, str]]
 
 
-def copy_button(*, text: rx.Var[str], run: rx.Var[str]) -> rx.Component:
+def copy_button(*, text: rx.Var[str], run: rx.Var[str] | str) -> rx.Component:
     """Return the button that copies a message."""
     return CopyButton.create(text=text, run=run, texts=texts("message", "copy", "copied"))
 

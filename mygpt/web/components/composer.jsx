@@ -2,6 +2,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useParams } from "react-router";
 import { joined, leftover, lengthOf, MAX_CHARACTERS, newKey, readDraft, slotOf, writeDraft } from "./drafts.js";
 import { Icon } from "./icons.jsx";
+import { expectReply } from "./markdown.jsx";
 
 const RETRY_AFTER_MS = 8000;
 const LATE_AFTER_MS = 2500;
@@ -13,7 +14,7 @@ let isMoving = false; // words typed after a first message follow it into its co
 const wantsFocus = () => window.matchMedia("(hover: hover) and (pointer: fine)").matches;
 
 export function Composer({ account = "", busy = false, accepted = "", trouble = "", onSend, onStop, texts, children }) {
-  const { conversation_id: conversation = "" } = useParams();
+  const { conversation = "" } = useParams();
   const slot = slotOf(account, conversation);
   const box = useRef(null);
   const shownSlot = useRef("");
@@ -131,6 +132,7 @@ export function Composer({ account = "", busy = false, accepted = "", trouble = 
         enterKeyHint="send"
         autoComplete="off"
         onInput={(event) => {
+          expectReply();
           writeDraft(slot, event.target.value);
           setCount(lengthOf(event.target.value));
           grow(event.target);

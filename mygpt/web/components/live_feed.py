@@ -1,8 +1,11 @@
-"""The invisible part that carries the running reply's words to its row, past Reflex's rendering."""
+"""The unseen part that carries the running reply's words to its row, past Reflex's rendering."""
 
 import reflex as rx
 
 from mygpt.web.components.script import script
+from mygpt.web.states.chat import Chat
+from mygpt.web.states.live import Live
+from mygpt.web.text import texts
 
 
 def _need(run: rx.Var[str], have: rx.Var[int]) -> tuple[rx.Var[str], rx.Var[int]]:
@@ -16,7 +19,10 @@ class LiveFeed(rx.Component):
     tag = "LiveFeed"
     run: rx.Var[str]
     chunk: rx.Var[dict[str, str | int | bool]]
+    texts: rx.Var[dict[str, str]]
     on_need: rx.EventHandler[_need]
 
 
-live_feed = LiveFeed.create
+def live_feed() -> rx.Component:
+    """Return the part that feeds the open conversation's running reply."""
+    return LiveFeed.create(run=Chat.run, chunk=Live.chunk, on_need=Live.need, texts=texts("message", "writing", "done"))

@@ -3,6 +3,7 @@
 export const ASK_EVERY_MS = 2000;
 export const SILENCE_MS = 4000;
 const KEPT_RUNS = 20;
+const REST_PER_WORK = 1; // a page that is slow to draw draws less often, so that it can still be used
 const NOTHING = Object.freeze({ text: "", end: false, gone: false });
 
 /* Runs `paint` once before the next frame; a hidden tab paints none, so a timer stands in. */
@@ -23,14 +24,14 @@ export function nextFrame(paint) {
   }
 }
 
-export function createLiveStore({ now = Date.now, schedule = nextFrame } = {}) {
+export function createLiveStore({ now = Date.now, schedule = nextFrame, later = setTimeout } = {}) {
   const entries = new Map();
 
   function entryOf(run) {
     let entry = entries.get(run);
     if (!entry) {
       entry = { text: "", end: false, gone: false, askedAt: Number.NEGATIVE_INFINITY, heardAt: now(), ask: null };
-      Object.assign(entry, { shot: NOTHING, listeners: new Set(), isQueued: false });
+      Object.assign(entry, { shot: NOTHING, listeners: new Set(), isQueued: false, restUntil: 0 });
       entries.set(run, entry);
       forgetOldest();
     }
@@ -47,10 +48,19 @@ export function createLiveStore({ now = Date.now, schedule = nextFrame } = {}) {
   function publish(entry) {
     if (entry.isQueued) return;
     entry.isQueued = true;
-    schedule(() => {
-      entry.isQueued = false;
-      entry.shot = Object.freeze({ text: entry.text, end: entry.end, gone: entry.gone });
-      for (const listener of entry.listeners) listener();
+    const rest = entry.restUntil - now();
+    if (rest > 0 && !entry.end) later(() => schedule(() => draw(entry)), rest);
+    else schedule(() => draw(entry));
+  }
+
+  function draw(entry) {
+    const began = now();
+    entry.isQueued = false;
+    entry.shot = Object.freeze({ text: entry.text, end: entry.end, gone: entry.gone });
+    for (const listener of entry.listeners) listener();
+    /* React draws in a microtask of its own, queued before this one */
+    queueMicrotask(() => {
+      entry.restUntil = now() + REST_PER_WORK * (now() - began);
     });
   }
 

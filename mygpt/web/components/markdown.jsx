@@ -4,12 +4,17 @@ import { live } from "./live_store.js";
 const load = () => import("./markdown_impl.jsx");
 const Rendered = lazy(() => load().then((module) => ({ default: module.Rendered })));
 
-/* Fetches the renderer, and the highlighter when the browser has nothing better to do. */
-export function preloadMarkdown() {
+/* Fetches the renderer ahead of the first word. */
+export const preloadRenderer = () => load();
+
+/* When somebody begins to write, a reply is near: the highlighter too comes as soon as the browser is idle. */
+let isExpecting = false;
+export function expectReply() {
+  if (isExpecting) return;
+  isExpecting = true;
   load().then((module) => {
-    const warm = () => module.preloadCode();
-    if (typeof requestIdleCallback === "function") requestIdleCallback(warm, { timeout: 4000 });
-    else setTimeout(warm, 1500);
+    if (typeof requestIdleCallback === "function") requestIdleCallback(module.preloadCode, { timeout: 3000 });
+    else setTimeout(module.preloadCode, 500);
   });
 }
 

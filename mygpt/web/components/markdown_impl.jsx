@@ -1,5 +1,5 @@
-import { harden } from "rehype-harden";
 import { memo, useEffect, useSyncExternalStore } from "react";
+import { harden } from "rehype-harden";
 import { defaultRehypePlugins, defaultRemarkPlugins, Streamdown } from "streamdown";
 import { tex } from "./tex.js";
 import "streamdown/styles.css";
@@ -111,6 +111,15 @@ function remarkBreaks() {
   };
   return walk;
 }
+/* A task's box is named by the task. */
+function rehypeTaskNames() {
+  const words = (node) => node.value ?? node.children?.map(words).join("") ?? "";
+  const walk = (node, parent) => {
+    if (node.tagName === "input") node.properties.ariaLabel = words(parent).trim();
+    for (const child of node.children ?? []) walk(child, node);
+  };
+  return (tree) => walk(tree, tree);
+}
 const SAFE = {
   remarkPlugins: [...Object.values(defaultRemarkPlugins), remarkBreaks],
   rehypePlugins: [
@@ -127,13 +136,11 @@ const SAFE = {
         imageBlockPolicy: "text-only",
       },
     ],
+    rehypeTaskNames,
   ],
   linkSafety: { enabled: false },
   controls: { table: { fullscreen: false }, code: true, mermaid: true },
 };
-/* Definitions reach across blocks, which streaming mode parses one by one. */
-const REACHES_ACROSS = /^ {0,3}\[[^\]\n]+\]:/m;
-
 export const Rendered = memo(function Rendered({ text, isLive, hasStreamed, texts }) {
   const kinds = neededBy(text);
   const plugins = useSyncExternalStore(
@@ -145,14 +152,14 @@ export const Rendered = memo(function Rendered({ text, isLive, hasStreamed, text
   useEffect(() => {
     for (const [name, , fetchPlugin] of kinds) fetchOnce(name, fetchPlugin);
   }, [names]);
-  const isWhole = !isLive && (!hasStreamed || REACHES_ACROSS.test(text));
   return (
     <Streamdown
-      mode={isWhole ? "static" : "streaming"}
+      mode={hasStreamed ? "streaming" : "static"}
       isAnimating={isLive}
       parseIncompleteMarkdown={isLive}
       plugins={plugins}
       translations={texts}
+      lineNumbers={false}
       codeBlockMaxHeight={480}
       {...SAFE}
     >

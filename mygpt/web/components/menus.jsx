@@ -1,4 +1,4 @@
-import { lazy, Suspense, useEffect, useRef, useSyncExternalStore } from "react";
+import { lazy, Suspense, useRef, useSyncExternalStore } from "react";
 import { Icon } from "./icons.jsx";
 
 /* One menu and one dialog serve all buttons: rows stay light, and the headless library comes after the page. */
@@ -33,6 +33,8 @@ function MenuButton({ kind, id, title, children, ...rest }) {
       ref={button}
       type="button"
       aria-haspopup="menu"
+      onPointerEnter={load}
+      onFocus={load}
       aria-expanded={Boolean(shown && shown.kind === kind && shown.id === id)}
       onClick={(event) => show({ kind, id, title, button: button.current, byKeyboard: event.detail === 0 })}
       onKeyDown={(event) => {
@@ -63,10 +65,14 @@ export function ConversationMenuButton({ conversation, title, label }) {
 
 export function UserMenuButton({ name, label }) {
   return (
-    <MenuButton kind="user" id="" className="mg-user" data-testid="user-menu" aria-label={label.replace("{name}", name)}>
-      <span className="mg-avatar" aria-hidden="true">
-        {Array.from(name || "")[0]?.toUpperCase()}
-      </span>
+    <MenuButton
+      kind="user"
+      id=""
+      className="mg-user"
+      data-testid="user-menu"
+      aria-label={label.replace("{name}", name)}
+    >
+      <span className="mg-avatar" aria-hidden="true" data-initial={Array.from(name || "")[0]?.toUpperCase()} />
       <span className="mg-user-name">{name}</span>
     </MenuButton>
   );
@@ -74,10 +80,6 @@ export function UserMenuButton({ name, label }) {
 
 export function Menus(props) {
   const shown = useOpenMenu();
-  useEffect(() => {
-    const timer = setTimeout(load, 2500);
-    return () => clearTimeout(timer);
-  }, []);
   return shown ? (
     <Suspense fallback={null}>
       <Impl shown={shown} {...props} />

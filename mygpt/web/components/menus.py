@@ -51,7 +51,17 @@ class UserMenuButton(rx.Component):
 
 def menus() -> rx.Component:
     """Return the one menu and dialog of a page."""
-    names = ("rename", "remove", "renameTitle", "renameLabel", "renameEmpty", "save", "cancel", "logout", "logoutFailed")
+    names = (
+        "rename",
+        "remove",
+        "renameTitle",
+        "renameLabel",
+        "renameEmpty",
+        "save",
+        "cancel",
+        "logout",
+        "logoutFailed",
+    )
     return Menus.create(
         csrf=Session.csrf,
         name=Session.name,
@@ -64,7 +74,9 @@ def menus() -> rx.Component:
 
 def conversation_menu_button(conversation_id: rx.Var[str], title: rx.Var[str]) -> rx.Component:
     """Return the button with the menu of one conversation."""
-    return ConversationMenuButton.create(conversation=conversation_id, title=title, label=t("menu.conversation", title="{title}"))
+    return ConversationMenuButton.create(
+        conversation=conversation_id, title=title, label=t("menu.conversation", title="{title}")
+    )
 
 
 def user_menu_button() -> rx.Component:

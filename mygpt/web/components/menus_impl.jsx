@@ -38,7 +38,12 @@ export default function Menus({ shown, onRename, onRemove, csrf, name, email, te
 function Floating({ shown, children }) {
   const { left, top, width, height } = shown.button.getBoundingClientRect();
   return (
-    <Menu.Root key={`${shown.kind}:${shown.id}`} defaultOpen onOpenChange={(isOpen) => isOpen || show(null)}>
+    <Menu.Root
+      key={`${shown.kind}:${shown.id}`}
+      defaultOpen
+      modal={false}
+      onOpenChange={(isOpen) => isOpen || show(null)}
+    >
       <Menu.Trigger asChild>
         <span aria-hidden="true" style={{ position: "fixed", pointerEvents: "none", left, top, width, height }} />
       </Menu.Trigger>
@@ -70,12 +75,7 @@ function Floating({ shown, children }) {
 
 function Item({ icon, testId, isDanger, onSelect, children }) {
   return (
-    <Menu.Item
-      className="mg-menu-item"
-      data-testid={testId}
-      data-danger={isDanger || undefined}
-      onSelect={onSelect}
-    >
+    <Menu.Item className="mg-menu-item" data-testid={testId} data-danger={isDanger || undefined} onSelect={onSelect}>
       <Icon name={icon} />
       {children}
     </Menu.Item>

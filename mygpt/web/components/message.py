@@ -56,7 +56,14 @@ def _reply(message: rx.Var[MessageView]) -> rx.Component:
         rx.el.div(
             rx.cond(
                 message.status == "streaming",
-                rx.el.span(rx.el.i(), rx.el.i(), rx.el.i(), class_name="mg-thinking", role="img", aria_label=t("message.writing")),
+                rx.el.span(
+                    rx.el.i(),
+                    rx.el.i(),
+                    rx.el.i(),
+                    class_name="mg-thinking",
+                    role="img",
+                    aria_label=t("message.writing"),
+                ),
                 rx.fragment(
                     rx.cond(message.text != "", copy_button(text=message.text, run=message.run)),
                     rx.el.span(message.model, class_name="mg-model"),

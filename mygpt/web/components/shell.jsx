@@ -77,7 +77,6 @@ export function Shell({ texts, children }) {
         aria-label={texts.sidebar}
         inert={!open}
         role={isDrawer ? "dialog" : undefined}
-        aria-modal={isDrawer || undefined}
       >
         {sidebar}
       </aside>
@@ -110,7 +109,7 @@ export function SidebarToggle({ label, hideWhenOpen = false }) {
 
 /* A line of the sidebar; the one that is open says so. */
 export function ConversationLink({ conversation, title, to }) {
-  const { conversation_id: current } = useParams();
+  const { conversation: current } = useParams();
   return (
     <Link to={to} className="mg-line" aria-current={current === conversation ? "page" : undefined} title={title}>
       <span>{title}</span>

@@ -27,34 +27,24 @@ def sidebar() -> rx.Component:
             class_name="mg-new",
             custom_attrs={"data-testid": "new-conversation"},
         ),
-        rx.el.div(
-            rx.cond(Sidebar.conversations.length() > 0, _list(), _empty()),
-            class_name="mg-sidebar-body",
-        ),
+        rx.el.div(*_list(), class_name="mg-sidebar-body"),
         rx.el.div(user_menu_button(), theme_toggle(), class_name="mg-sidebar-foot"),
         aria_label=t("sidebar.label"),
         class_name="contents",
     )
 
 
-def _list() -> rx.Component:
-    return rx.fragment(
-        rx.el.h2(t("sidebar.recent"), class_name="mg-sidebar-title"),
-        rx.el.ul(
-            rx.foreach(Sidebar.conversations, _line),
-            custom_attrs={"data-testid": "conversation-list"},
-        ),
-        rx.cond(
-            Sidebar.has_more,
-            rx.el.button(
-                t("sidebar.more"), type="button", on_click=Sidebar.load_more, class_name="mg-button mg-quiet mg-compact mg-wide"
-            ),
-        ),
+def _list() -> tuple[rx.Component, ...]:
+    heading = rx.el.h2(t("sidebar.recent"), class_name="mg-sidebar-title")
+    empty = rx.cond(rx.State.is_hydrated, rx.el.p(t("sidebar.empty"), class_name="mg-sidebar-empty"))
+    more = rx.el.button(
+        t("sidebar.more"), type="button", on_click=Sidebar.load_more, class_name="mg-button mg-quiet mg-compact mg-wide"
     )
-
-
-def _empty() -> rx.Component:
-    return rx.cond(rx.State.is_hydrated, rx.el.p(t("sidebar.empty"), class_name="mg-sidebar-empty"))
+    return (
+        rx.cond(Sidebar.conversations.length() > 0, heading, empty),
+        rx.el.ul(rx.foreach(Sidebar.conversations, _line), custom_attrs={"data-testid": "conversation-list"}),
+        rx.cond(Sidebar.has_more, more),
+    )
 
 
 def _line(conversation: rx.Var[ConversationView]) -> rx.Component:

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "react";
+import { safeNext } from "./next.js";
 
 /* Reflex keeps its client token per tab; another person starts with another one. */
 function forgetTab() {
@@ -7,11 +8,6 @@ function forgetTab() {
   } catch {
     /* nothing kept */
   }
-}
-
-/* Only a path of this site; anything else could lead a person away. */
-export function safeNext(value) {
-  return /^\/(?![/\\])[^\s\\]*$/.test(value || "") ? value : "/";
 }
 
 async function post(path, body, headers = {}) {

@@ -5,7 +5,7 @@ const PARTS =
 
 export function tex(text) {
   if (!text.includes("\\(") && !text.includes("\\[")) return text;
-  return text.replace(PARTS, (match, code, indent, body) => {
+  return text.replace(PARTS, (_match, code, indent, body) => {
     if (code) return code;
     if (body === undefined) return "$$";
     return `${indent}$$\n${indent}${body}\n${indent}$$`;

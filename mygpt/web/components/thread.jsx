@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { Icon } from "./icons.jsx";
-import { preloadMarkdown } from "./markdown.jsx";
+import { preloadRenderer } from "./markdown.jsx";
 
 const NEAR_PX = 64;
 const GIVE_UP_MS = 8000;
@@ -21,11 +21,14 @@ export function Thread({ conversation = "", first = "", last = "", hasEarlier = 
     setAway(!value);
   };
   const toEnd = () => {
+    if (!box.current) return; // a last resize may come in while the page changes
     box.current.scrollTop = box.current.scrollHeight;
     lastTop.current = box.current.scrollTop;
   };
 
-  useEffect(preloadMarkdown, []);
+  useEffect(() => {
+    preloadRenderer();
+  }, []);
 
   useEffect(() => {
     const watch = new ResizeObserver(() => {

@@ -1,5 +1,7 @@
 """The scrolling list of messages."""
 
+from typing import Any
+
 import reflex as rx
 
 from mygpt.web.components.script import script
@@ -18,10 +20,7 @@ class Thread(rx.Component):
     texts: rx.Var[dict[str, str]]
     on_earlier: rx.EventHandler[rx.event.no_args_event_spec]
 
-    @classmethod
-    def create(cls, *children: rx.Component, **props: object) -> rx.Component:
-        """Make the list with its texts."""
-        return super().create(*children, texts=texts("thread", "label", "earlier", "loading", "jump"), **props)
 
-
-thread = Thread.create
+def thread(*rows: rx.Component, **props: Any) -> rx.Component:  # Any: what Reflex takes for a prop
+    """Return the list around its rows."""
+    return Thread.create(*rows, texts=texts("thread", "label", "earlier", "loading", "jump"), **props)

@@ -9,11 +9,10 @@ from mygpt.web.components.live_feed import live_feed
 from mygpt.web.components.message import message_row
 from mygpt.web.components.shell import link, page_title, sidebar_toggle
 from mygpt.web.components.thread import thread
-from mygpt.web.layout import with_sidebar
+from mygpt.web.layout import skeleton, with_sidebar
 from mygpt.web.pages.page import Page
 from mygpt.web.states.chat import Chat
 from mygpt.web.states.follow import Follow
-from mygpt.web.states.live import Live
 from mygpt.web.states.session import Session
 from mygpt.web.states.sidebar import Sidebar
 from mygpt.web.text import t
@@ -22,29 +21,38 @@ from mygpt.web.views import MessageView
 
 def new() -> rx.Component:
     """Return the page of a conversation that has not begun; it is there before the server has said anything."""
-    return _page(rx.cond(Chat.messages.length() > 0, _messages(), _welcome()))
+    return _page(rx.cond(Chat.messages.length() > 0, _messages(), _welcome()), _foot())
 
 
 def opened() -> rx.Component:
     """Return the page of one conversation."""
     return _page(
-        rx.cond(Chat.is_missing, _missing(), rx.cond((Chat.messages.length() > 0) | rx.State.is_hydrated, _messages(), _skeleton()))
+        rx.cond(
+            Chat.is_missing,
+            _missing(),
+            rx.cond((Chat.messages.length() > 0) | rx.State.is_hydrated, _messages(), skeleton()),
+        ),
+        rx.cond(Chat.is_missing, rx.fragment(), _foot()),
     )
 
 
-def _page(content: rx.Component) -> rx.Component:
+def _page(*content: rx.Component) -> rx.Component:
     return with_sidebar(
         page_title(Chat.title),
-        live_feed(run=Chat.run, chunk=Live.chunk, on_need=Live.need),
+        live_feed(),
         _header(),
-        rx.el.main(content, rx.el.div(composer(), class_name="mg-foot"), class_name="mg-main"),
+        rx.el.main(*content, class_name="mg-main"),
     )
+
+
+def _foot() -> rx.Component:
+    return rx.el.div(composer(), class_name="mg-foot")
 
 
 def _header() -> rx.Component:
     return rx.el.header(
         sidebar_toggle(t("sidebar.show"), hide_when_open=True),
-        rx.el.h1(Chat.title),
+        rx.cond(Chat.title != "", rx.el.h1(Chat.title), rx.el.div()),
         link(
             icon(name="pencil", size=20),
             to=routes.HOME,
@@ -71,27 +79,19 @@ def _row(message: rx.Var[MessageView]) -> rx.Component:
 
 
 def _welcome() -> rx.Component:
-    return rx.el.div(rx.el.h2(t("welcome.title")), rx.el.p(t("welcome.text")), class_name="mg-welcome")
+    return rx.el.div(rx.el.h1(t("welcome.title")), rx.el.p(t("welcome.text")), class_name="mg-welcome")
 
 
 def _missing() -> rx.Component:
     return rx.el.div(
-        rx.el.h2(t("conversation.missing")),
+        rx.el.h1(t("conversation.missing")),
         rx.el.p(t("conversation.missingText")),
         link(t("sidebar.new"), to=routes.HOME, class_name="mg-button mg-primary"),
         class_name="mg-welcome",
     )
 
 
-def _skeleton() -> rx.Component:
-    lines = [rx.el.i(class_name=f"mg-bone {width}") for width in ("w-11/12", "w-full", "w-4/5")]
-    return rx.el.div(
-        rx.el.div(rx.el.i(class_name="mg-bone mg-bone-bubble"), *lines, class_name="mg-column", aria_hidden=True),
-        class_name="mg-thread-frame mg-skeleton",
-    )
-
-
-_ON_LOAD = (Session.on_load, Follow.watch, Sidebar.on_load, Chat.on_load)
+_ON_LOAD = (Session.on_load, Sidebar.on_load, Chat.on_load, Follow.watch)
 PAGES = (
     Page(routes.HOME, new, "site.name", _ON_LOAD),
     Page(routes.CONVERSATION, opened, "site.name", _ON_LOAD),

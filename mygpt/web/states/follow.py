@@ -19,9 +19,9 @@ class Follow(rx.State):
     async def watch(self) -> None:
         """Refresh the sidebar and the open conversation at every note, while the tab and the sign-in last."""
         who = actor()
-        token = self.router.session.client_token
+        tab = tabs.token()
         with bus.subscribe(bus.account(who.account_id)) as notes:
-            while tabs.is_open(token) and await logins.find_actor(who.session_id):
+            while tabs.is_open(tab) and await logins.find_actor(who.session_id):
                 note = await notes.get(LOOK_EVERY_S)
                 if note is None:
                     continue

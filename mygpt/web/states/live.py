@@ -27,10 +27,10 @@ class Live(rx.State):
     async def need(self, run: RunId, have: Have) -> None:
         """Send everything after the first `have` UTF-16 units of the run, then follow it while the tab is there."""
         who = actor()
-        token = self.router.session.client_token
+        tab = tabs.token()
         try:
             async for piece in runs.current().follow(who, run, have=have):
-                if not tabs.is_open(token) or await logins.find_actor(who.session_id) is None:
+                if not tabs.is_open(tab) or await logins.find_actor(who.session_id) is None:
                     return
                 ending = {"n": piece.length, "end": True} if piece.is_end else {}
                 async with self:
