@@ -25,8 +25,7 @@ run: ## set up what is missing, migrate, build, serve, and print the address
 .PHONY: dev
 dev: ## serve and start again whenever a source changes, with a fresh front end if need be
 	$(install) requirements-dev.txt
-	@exec $(PY) -m watchfiles --filter all --ignore-paths assets/external \
-	  "$(PY) -m mygpt serve" mygpt assets alembic rxconfig.py
+	@exec $(PY) -m watchfiles --ignore-paths assets/external "$(PY) -m mygpt serve" mygpt assets alembic rxconfig.py
 
 .PHONY: build
 build: ## build the front end if its sources changed

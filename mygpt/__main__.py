@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import getpass
 import json
+import logging
 import os
 import signal
 import socket
@@ -124,6 +125,7 @@ def serve(loaded: Settings, asked: argparse.Namespace) -> int:
             setup_token = database.run_sync(logins.issue_setup_token)
         _ensure_bundle(may_build=not asked.no_build)
         os.environ |= reflex_environment(loaded)
+        logging.getLogger("uvicorn.error").addFilter(_is_no_refusal)
         server = _Server(_uvicorn(loaded), _welcome(loaded, setup_token))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(
@@ -186,6 +188,11 @@ def _uvicorn(loaded: Settings) -> uvicorn.Config:
     )
 
 
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    """Drop what uvicorn says of every socket that the guard refused, which has logged it itself."""
+    return record.msg != "ASGI callable returned without completing handshake."
+
+
 def _welcome(loaded: Settings, setup_token: str | None) -> str:
     lines = [f"MyGPT is ready: {loaded.address}"]
     if setup_token:
@@ -201,10 +208,8 @@ def _ensure_bundle(*, may_build: bool) -> None:
     if may_build and bundle.can_build():
         _build()
     elif not bundle.is_built():
-        raise CommandFailed(
-            "The front end is not built. Run `make run`, which brings Node along, or `python -m mygpt build` with "
-            "Node 22.22 or newer on the PATH."
-        )
+        remedy = "Run `make build`, which brings Node along." if may_build else "Run it without --no-build."
+        raise CommandFailed(f"The front end is not built. {remedy}")
     else:
         print("The front end is older than its sources; `python -m mygpt build` makes it anew.", file=sys.stderr)
 

@@ -1,18 +1,20 @@
-"""Composition root: puts pages, routes, providers, runs and jobs together. Only wiring; it and the command line see all."""
+"""Composition root: puts pages, routes, providers, runs and jobs together. Only wiring; it and `__main__` see all."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import reflex as rx
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from mygpt import database, jobs, settings
+from mygpt import database, settings
 from mygpt.database import Database
 from mygpt.dialogue.events import Event
 from mygpt.http import auth, guard, health
 from mygpt.http import errors as http_errors
+from mygpt.jobs import JOBS
 from mygpt.live import runs
 from mygpt.live.runs import Runs
 from mygpt.providers import Providers
@@ -64,7 +66,13 @@ async def lifespan() -> AsyncIterator[None]:
     database.use(db)
     catalog.use(offered)
     runs.use(replies)
-    tasks = [asyncio.create_task(work) for work in (replies.work(), guard.watch(), *(job() for job in jobs.JOBS))]
+    work: list[Coroutine[Any, Any, object]] = [
+        replies.work(),
+        guard.watch(),
+        offered.offers(),
+        *(job() for job in JOBS),
+    ]
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
     finally:

@@ -49,7 +49,7 @@ class Provider(Protocol):
     deadlines: Deadlines
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Event]:
-        """Yield the reply; ends with one `Finish` or raises a `ProviderError`. Closing it closes the upstream request."""
+        """Yield the reply up to one `Finish`, or raise a `ProviderError`. Closing it closes the upstream request."""
         ...
 
     async def models(self) -> list[ModelInfo]:

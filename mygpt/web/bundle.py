@@ -82,6 +82,8 @@ def build(root: Path = ROOT, *, timeout_s: float = BUILD_TIMEOUT_S) -> float:
     with _only_builder(root) as lock:
         if is_current(root):
             return time.monotonic() - started
+        if not can_build():
+            raise BuildFailed("Node and npm are not to be found; `make build` brings them along.")
         _marker(root).unlink(missing_ok=True)
         made_from = fingerprint(root)
         locked = _read_lock(root)

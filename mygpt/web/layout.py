@@ -1,5 +1,7 @@
 """The frame around every page: the shell, what lies over it, the document's head."""
 
+from collections.abc import Callable
+
 import reflex as rx
 from reflex_base.vars.function import ArgsFunctionOperation
 from reflex_components_core.base.error_boundary import ErrorBoundary
@@ -53,7 +55,7 @@ def hydrate_fallback() -> rx.Component:
     )
 
 
-def app_wraps() -> dict[tuple[int, str], "rx.Component | object"]:
+def app_wraps() -> dict[tuple[int, str], Callable[[bool], rx.Component | None]]:
     """Return what replaces Reflex's own error page and connection banner; both need no eval."""
     return {(55, "ErrorBoundary"): lambda _stateful: _boundary(), (5, "Overlay"): lambda _stateful: _overlay()}
 

@@ -27,6 +27,7 @@ PASSWORD = "a hundred people and their words"  # of accounts that live for minut
 NUMBER = re.compile(r"t(\d{6})")
 AT_ONCE = 10  # sign-ins and page loads in flight while the crowd gathers
 PATIENCE_S = 60.0
+TICK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Person:
     frames: int = 0
     is_whole: bool = False
     problem: str = ""
+    have: int = 0  # UTF-16 units; the words are ASCII
     _tail: str = ""
 
     def watch(self, update: dict[str, Any]) -> None:
@@ -63,6 +65,7 @@ class Person:
         if not chunk or "t" not in chunk:
             return
         self.frames += 1
+        self.have = max(self.have, int(chunk["o"]) + len(chunk["t"]))
         found = NUMBER.findall(self._tail + chunk["t"])
         self._tail = (self._tail + chunk["t"])[-6:]
         if found and (not self.steps or int(found[-1]) > self.steps[-1][0]):
@@ -103,12 +106,27 @@ async def converse(crowd: Crowd, person: Person, page: Page) -> None:
     await page.until(lambda: page.var(Chat, "accepted") == key, PATIENCE_S)
     person.stored = time.time()
     await page.until(lambda: page.var(Chat, "run"), PATIENCE_S)
-    await page.send(handler(Live, "need"), run=page.var(Chat, "run"), have=0)
-    await page.until(lambda: person.is_whole, PATIENCE_S + crowd.tokens / crowd.rate)
+    run = page.var(Chat, "run")
+    await page.send(handler(Live, "need"), run=run, have=0)
+    patience_s = PATIENCE_S + crowd.tokens / crowd.rate
+    await page.until(lambda: person.is_whole or page.redirect, patience_s)
+    if page.redirect:
+        await page.go(page.redirect, patience_s)
+        await page.send(handler(Live, "need"), run=run, have=person.have)
+    await page.until(lambda: person.is_whole, patience_s)
 
 
-async def gather(crowd: Crowd, people: list[Person]) -> None:
-    """Let all sign in and open the page, a few at a time; then all send."""
+async def own_lag(samples: list[float]) -> None:
+    """Note how late this very process wakes up: what the crowd itself adds to every lag."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + TICK_S
+        await asyncio.sleep(TICK_S)
+        samples.append(loop.time() - due)
+
+
+async def gather(crowd: Crowd, people: list[Person]) -> list[float]:
+    """Let all sign in and open the page, a few at a time; then all send. Returns the crowd's own lags."""
     turnstile = asyncio.Semaphore(AT_ONCE)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # one person's would end another's session
     async with AsyncExitStack() as stack, httpx2.AsyncClient(cookies=no_cookies, timeout=30, trust_env=False) as client:
@@ -132,18 +150,22 @@ async def gather(crowd: Crowd, people: list[Person]) -> None:
         pages = await asyncio.gather(*(arrive(person) for person in people))
         print(json.dumps("ready"), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+        samples: list[float] = []
+        control = asyncio.create_task(own_lag(samples))
         await asyncio.gather(*(take_part(k, *both) for k, both in enumerate(zip(people, pages, strict=True))))
+        control.cancel()
+    return samples
 
 
 def main() -> None:
     """Read who asks, let them, and print what they saw."""
     crowd = Crowd(**json.loads(sys.stdin.readline()))
     people = register(crowd)
-    asyncio.run(gather(crowd, people))
+    own_lags = asyncio.run(gather(crowd, people))
     seen = [
         {name: value for name, value in asdict(person).items() if name not in ("cookie", "_tail")} for person in people
     ]
-    print(json.dumps({"people": seen, "cpu_s": time.process_time()}), flush=True)
+    print(json.dumps({"people": seen, "own_lags": own_lags}), flush=True)
 
 
 if __name__ == "__main__":

@@ -180,6 +180,8 @@ def gathered(bench: Bench, what: str, *, within_s: float, has_goals: bool) -> No
     frames = sum(int(str(person["frames"])) for person in people)
     told = people_rows(bench.model, people, what)
     load = f"{frames / lasted:.0f} frames/s, {used / lasted:.0%} of a core"
+    own: list[float] = outcome["own_lags"]  # type: ignore[assignment]  # likewise
+    told.append(Row(f"{what}: of it the crowd's own lag p95", "ms", quantile(own, 0.95) * 1000))
     told.append(Row(f"{what}: server CPU per 1,000 tokens", "s", used * 1000 / (PEOPLE * PEOPLE_TOKENS), note=load))
     for row in told:
         bench.tell(row if has_goals else replace(row, goal=0 if row.goal == 0 else None))

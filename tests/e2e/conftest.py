@@ -14,6 +14,7 @@ HARMLESS = (
     "Disconnect websocket",
     "Socket is",
     "Failed to load resource: the server responded with a status of 401",  # a wrong password, as the browser tells it
+    "Failed to load resource: the server responded with a status of 404",  # a set-up link that was used
     "Clear-Site-Data",
 )
 NewWindow = Callable[..., Page]
@@ -78,7 +79,7 @@ def watch() -> Watch:
 
 @pytest.fixture
 def window(browser: Browser, watch: Watch) -> Iterator[NewWindow]:
-    """Open windows with `window(site)`, signed in unless told otherwise; a test with complaints in the console fails."""
+    """Open windows with `window(site)`, signed in unless told otherwise; complaints in the console fail the test."""
     contexts: list[BrowserContext] = []
     expect.set_options(timeout=15_000)
 

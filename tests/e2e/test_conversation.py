@@ -195,5 +195,7 @@ def test_the_guide_answers_when_nothing_is_configured(site, window):
 
 def guide_model(page):
     options = page.get_by_test_id("model-select").locator("option").all()
-    (value,) = [option.get_attribute("value") for option in options if "guide:" in (option.get_attribute("value") or "")]
+    (value,) = [
+        option.get_attribute("value") for option in options if "guide:" in (option.get_attribute("value") or "")
+    ]
     return value.partition(":")[2]

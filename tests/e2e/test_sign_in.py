@@ -33,6 +33,8 @@ def test_the_one_time_link_makes_the_owner_who_can_then_talk(tmp_path, window):
         again.get_by_label(re.compile("^password", re.I)).fill("correct horse battery staple")
         again.get_by_role("button", name=re.compile("create|set up|finish|start", re.I)).click()
         expect(again.get_by_role("alert")).to_be_visible()
+        again.context.close()
+        page.context.close()
 
 
 def test_a_wrong_password_is_told_and_nothing_typed_is_lost(site, window):

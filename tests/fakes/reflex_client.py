@@ -93,10 +93,16 @@ class Page:
                 self._changed.clear()
                 await self._changed.wait()
 
+    @property
+    def redirect(self) -> str:
+        """The address the server last asked the page to go to; empty when it did not."""
+        asked = [event["payload"]["path"] for event in self.events if event["name"] == "_redirect"]
+        return str(asked[-1]) if asked else ""
+
     def _event(self, name: str, payload: Update) -> Update:
         location: Update = {"pathname": self.path, "asPath": self.path}
         if self.path.startswith("/c/"):
-            location["query"] = {"conversation_id": self.path.removeprefix("/c/")}
+            location["query"] = {"conversation": self.path.removeprefix("/c/")}
         return {"name": name, "payload": payload, "router_data": location}
 
     async def _read(self) -> None:

@@ -38,12 +38,18 @@ def reflex(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], N
     """Puts a program in the place of `python -m reflex export`; it runs in the project's folder."""
 
     def stand_in(program: str) -> None:
-        script = tmp_path / "stand-in"
-        script.write_text(f"#!{PYTHON}\n{program}")
-        script.chmod(0o755)
-        monkeypatch.setattr(sys, "executable", str(script))
+        (tmp_path / "program.py").write_text(program)
+        _script(tmp_path / "python", f'exec "{PYTHON}" "{tmp_path}/program.py"')
+        _script(tmp_path / "npm", "echo https://npm.example.org/")
+        _script(tmp_path / "node", "exit 0")
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
 
     return stand_in
+
+
+def _script(path: Path, command: str) -> None:
+    path.write_text(f"#!/bin/sh\n{command}\n")
+    path.chmod(0o755)
 
 
 EXPORT = f"""
@@ -126,6 +132,14 @@ def test_a_failed_build_shows_the_end_of_its_log_and_does_not_count(root: Path, 
     assert "first" not in told
     assert str(bundle.log_file(root)) in told
     assert not bundle.is_built(root)
+
+
+def test_without_node_the_build_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(root / "python"))
+    monkeypatch.setenv("PATH", str(root))
+
+    with pytest.raises(BuildFailed, match="Node"):
+        bundle.build(root)
 
 
 def test_a_build_that_hangs_is_ended(root: Path, reflex: Callable[[str], None]) -> None:

@@ -8,7 +8,7 @@ const RETRY_AFTER_MS = 8000;
 const LATE_AFTER_MS = 2500;
 
 /* Outside the component: the first message of a conversation changes the page, and the composer with it. */
-let pending = null; // {key, text, slot, isFirst}: sent, not yet acknowledged
+let pending = null; // {key, text, slot, isFirst, isWaiting}: sent, not yet acknowledged; keeps its key for a retry
 let isMoving = false; // words typed after a first message follow it into its conversation
 
 const wantsFocus = () => window.matchMedia("(hover: hover) and (pointer: fine)").matches;
@@ -18,7 +18,7 @@ export function Composer({ account = "", busy = false, accepted = "", trouble = 
   const slot = slotOf(account, conversation);
   const box = useRef(null);
   const shownSlot = useRef("");
-  const [isWaiting, setWaiting] = useState(() => Boolean(pending));
+  const [isWaiting, setWaiting] = useState(() => Boolean(pending?.isWaiting));
   const [isStopping, setStopping] = useState(false);
   const [hint, setHint] = useState("");
   const [count, setCount] = useState(0);
@@ -28,6 +28,11 @@ export function Composer({ account = "", busy = false, accepted = "", trouble = 
     box.current.value = text;
     setCount(lengthOf(text));
     grow(box.current);
+  };
+
+  const wait = (value) => {
+    if (pending) pending.isWaiting = value;
+    setWaiting(value);
   };
 
   const settle = () => {
@@ -74,7 +79,7 @@ export function Composer({ account = "", busy = false, accepted = "", trouble = 
   useEffect(() => {
     if (!isWaiting) return undefined;
     const late = setTimeout(() => setHint(texts.late), LATE_AFTER_MS);
-    const again = setTimeout(() => setWaiting(false), RETRY_AFTER_MS);
+    const again = setTimeout(() => wait(false), RETRY_AFTER_MS);
     return () => {
       clearTimeout(late);
       clearTimeout(again);
@@ -83,7 +88,7 @@ export function Composer({ account = "", busy = false, accepted = "", trouble = 
 
   useEffect(() => {
     if (trouble && pending) {
-      setWaiting(false);
+      wait(false);
       setHint("");
     }
   }, [trouble]);
@@ -104,7 +109,7 @@ export function Composer({ account = "", busy = false, accepted = "", trouble = 
     if (pending?.text !== text || pending.slot !== slot) {
       pending = { key: newKey(), text, slot, isFirst: !conversation };
     }
-    setWaiting(true);
+    wait(true);
     setHint("");
     onSend(pending.key, text);
     window.dispatchEvent(new Event("mygpt:sent"));
