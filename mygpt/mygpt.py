@@ -40,6 +40,7 @@ def create_app(loaded: Settings) -> rx.App:
         head_components=layout.head_components(),
         stylesheets=layout.stylesheets(),
         html_lang="en",
+        hydrate_fallback=layout.hydrate_fallback,
         backend_exception_handler=errors.backend_error,
         frontend_exception_handler=errors.frontend_error,
         toaster=None,

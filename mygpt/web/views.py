@@ -47,9 +47,10 @@ def conversation_views(rows: Iterable[Conversation], live: set[str]) -> list[Con
     return [ConversationView(row.id, row.title or untitled, row.id in live) for row in rows]
 
 
-def message_views(rows: Iterable[Message], runs: Mapping[str, str]) -> list[MessageView]:
-    """Return the rows of the page; `runs` names the run that writes a message."""
-    return [_message_view(row, runs.get(row.id, "")) for row in rows]
+def message_views(rows: Iterable[Message], runs: Mapping[str, str], offers: Iterable[Offer]) -> list[MessageView]:
+    """Return the rows of the page; `runs` names the run that writes a message, `offers` the models by people's names."""
+    labels = {offer.id: offer.model.label for offer in offers}
+    return [_message_view(row, runs.get(row.id, ""), labels) for row in rows]
 
 
 def model_views(offers: Iterable[Offer]) -> list[ModelView]:
@@ -63,9 +64,10 @@ def problem_text(code: str) -> str:
     return translate(key if key in texts() else "error.unexpected") if code else ""
 
 
-def _message_view(row: Message, run: str) -> MessageView:
+def _message_view(row: Message, run: str, labels: Mapping[str, str]) -> MessageView:
     parts = parts_from_json(row.parts)
     is_streaming = row.status == MessageStatus.STREAMING
+    model = row.model or row.model_asked
     return MessageView(
         id=row.id,
         role=row.role,
@@ -73,6 +75,6 @@ def _message_view(row: Message, run: str) -> MessageView:
         reasoning="".join(part.text for part in parts if isinstance(part, ReasoningPart)),
         status=row.status,
         problem=problem_text(row.error_code),
-        model=row.model or row.model_asked,
+        model=labels.get(model, model.partition(":")[2]),
         run=run if is_streaming else "",
     )

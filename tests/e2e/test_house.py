@@ -9,7 +9,8 @@ from tests.e2e.conftest import choose, expect_status, replies, say
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 HOSTILE = """\
-<img src=x onerror="window.hacked=1"> <script>window.hacked=1</script> <iframe srcdoc="<script>parent.hacked=1</script>">
+<img src=x onerror="window.hacked=1"> <script>window.hacked=1</script>
+<iframe srcdoc="<script>parent.hacked=1</script>">
 <svg onload="window.hacked=1"></svg> <style>body{display:none}</style>
 <form action="https://evil.example"><input></form>
 

@@ -32,6 +32,30 @@ SEEN = [
 ]
 
 
+PROMISED = [
+    "login-email",
+    "login-password",
+    "login-submit",
+    "composer",
+    "send",
+    "stop",
+    "model-select",
+    "new-conversation",
+    "conversation-list",
+    "conversation-item",
+    "message",
+    "message-content",
+    "reasoning",
+    "message-copy",
+    "message-continue",
+    "connection-status",
+    "notice",
+    "user-menu",
+    "logout",
+    "theme-toggle",
+]
+
+
 @pytest.fixture
 def app() -> Iterator[rx.App]:
     """Return an app of its own; Reflex allows one per registration context."""
@@ -51,6 +75,13 @@ def test_every_page_has_its_address_in_the_app(app: rx.App) -> None:
     pages.register(app)
 
     assert {"index", "c/[conversation]", "login", "setup", "404"} <= set(app._unevaluated_pages)
+
+
+def test_every_promised_test_id_is_given_to_a_part() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in HERE.iterdir() if path.suffix in (".py", ".jsx"))
+    given = set(re.findall(r'(?:"data-testid": |data-testid=|testId=)"([a-z-]+)"', sources))
+
+    assert not set(PROMISED) - given
 
 
 def test_what_lies_over_the_pages_builds() -> None:

@@ -91,7 +91,7 @@ class Chat(rx.State):
         """Put the messages before the first one on the page."""
         if self.has_earlier and self.messages:
             rows, self.has_earlier = await database.read(conversations.earlier, actor(), self.messages[0].id)
-            self.messages = [*message_views(rows, {}), *self.messages]
+            self.messages = [*message_views(rows, {}, await catalog.current().offers()), *self.messages]
 
     async def _open(self, who: Actor, conversation_id: str) -> None:
         try:
@@ -104,14 +104,13 @@ class Chat(rx.State):
         if opened is None:
             self._show_nothing(is_missing=False)
         else:
-            self._show(opened)
+            self._show(opened, message_views(opened.messages, opened.runs, await catalog.current().offers()))
 
     def _show_nothing(self, *, is_missing: bool) -> None:
         self.conversation_id = self.title = ""
         self.messages, self.has_earlier, self.is_missing = [], False, is_missing
 
-    def _show(self, opened: Opened) -> None:
-        views = message_views(opened.messages, opened.runs)
+    def _show(self, opened: Opened, views: list[MessageView]) -> None:
         ids = [view.id for view in self.messages]
         if opened.conversation.id != self.conversation_id or not views or views[0].id not in ids:
             self.has_earlier = opened.has_earlier
