@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from mygpt import database
 from mygpt.errors import ServiceBusy
-from mygpt.services import turns
+from mygpt.services import run_events
 from mygpt.tables.base import now
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,6 @@ async def run() -> None:
 async def clean() -> int:
     """Remove the events of runs that ended more than a day ago; returns of how many runs."""
     total = 0
-    while count := await database.run(turns.forget_events, finished_before=now() - KEEP):
+    while count := await database.run(run_events.forget, finished_before=now() - KEEP):
         total += count
     return total

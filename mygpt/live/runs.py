@@ -22,9 +22,10 @@ from mygpt.dialogue.events import Event, TextDelta
 from mygpt.errors import MyGPTError, NotFound, ServiceBusy
 from mygpt.inuse import InUse
 from mygpt.live.pacing import Utf16Text, interval_s
-from mygpt.services import access, turns
+from mygpt.services import access, run_events, turns
 from mygpt.services.access import Actor
-from mygpt.services.turns import Batch, Outcome, Turn
+from mygpt.services.run_events import Batch
+from mygpt.services.turns import Outcome, Turn
 from mygpt.tables.base import now
 from mygpt.tables.conversations import MessageStatus
 from mygpt.telemetry import REQUEST_ID
@@ -143,7 +144,7 @@ class Runs:
         await database.read(access.run, actor, run_id)
         run = self._runs.get(run_id)
         if run is None:
-            for number, event in enumerate(await database.read(turns.stored_events, run_id, after=after), after + 1):
+            for number, event in enumerate(await database.read(run_events.stored, run_id, after=after), after + 1):
                 yield number, event
             return
         position = after
@@ -209,7 +210,7 @@ class Runs:
             if not live:
                 return
             batches = [run.unsaved() for run in live]
-            await database.run(turns.save, batches, [run.turn.run_id for run in live])
+            await database.run(run_events.append, batches, alive=[run.turn.run_id for run in live])
             for run, batch in zip(live, batches, strict=True):
                 run.saved = batch.last_seq
 

@@ -1,16 +1,13 @@
 """Turns: a person's message and everything done to answer it.
 
 `open_turn` is the acknowledgement: when its transaction is committed, the message, the place of its reply and the run
-are stored. `save` and `close` keep what the run says; `adopt` ends a run whose process is gone, with what it saved.
+are stored. `close` keeps what the run said; `adopt` ends a run whose process is gone, with the words it had saved.
 """
 
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
 
-from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -18,11 +15,12 @@ from mygpt.dialogue import content, events
 from mygpt.dialogue.content import ReasoningPart, TextPart
 from mygpt.dialogue.events import Event, Finish, Notice, ReasoningDelta, TextDelta, Usage
 from mygpt.errors import Conflict, InvalidInput
-from mygpt.services import access, conversations
+from mygpt.services import access, conversations, run_events
 from mygpt.services.access import Actor
 from mygpt.services.history import record
+from mygpt.services.run_events import Batch
 from mygpt.tables.base import now
-from mygpt.tables.conversations import Conversation, Message, MessageStatus, Run, RunEvent
+from mygpt.tables.conversations import Conversation, Message, MessageStatus, Run
 
 PROMPT_LENGTH = 4000
 HISTORY_LENGTH = 400
@@ -47,15 +45,6 @@ class Turn:
     def prefix(self) -> str:
         """The words a reopened reply already has."""
         return content.text_of(self.before)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Events of one run that are not stored yet; the last has number `last_seq`."""
-
-    run_id: str
-    last_seq: int
-    events: tuple[Event, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,22 +183,10 @@ def request_messages(session: Session, turn: Turn) -> tuple[content.Message, ...
     return tuple(message for message in spoken if message.text)
 
 
-def save(session: Session, batches: Iterable[Batch], alive: Iterable[str]) -> None:
-    """Append events of several runs and note that the runs `alive` are being worked on: one transaction for all."""
-    when = now()
-    rows = [_event_row(batch, when) for batch in batches if batch.events]
-    if rows:
-        session.connection().execute(insert(RunEvent), rows)
-    session.connection().execute(
-        update(Run).where(col(Run.id).in_(tuple(alive))).values(heartbeat_at=when, updated_at=when)
-    )
-
-
 def close(session: Session, turn: Turn, outcome: Outcome, rest: Batch | None = None) -> None:
     """Store how a reply ended, with its last events, at once."""
-    when = now()
-    if rest is not None and rest.events:
-        session.connection().execute(insert(RunEvent), [_event_row(rest, when)])
+    if rest is not None:
+        run_events.append(session, [rest])
     run = session.get_one(Run, turn.run_id)
     reply = session.get_one(Message, turn.reply_id)
     _settle(session, run, reply, outcome)
@@ -225,7 +202,7 @@ def adopt(session: Session, run_id: str) -> Run | None:
         return None
     reply = session.get_one(Message, run.message_id)
     before = content.parts_from_json(reply.parts)
-    outcome = fold(before, stored_events(session, run_id))
+    outcome = fold(before, run_events.stored(session, run_id))
     outcome = interrupted(outcome, "reply_interrupted", "reply_lost_at_start")
     _settle(session, run, reply, outcome)
     return run
@@ -234,33 +211,6 @@ def adopt(session: Session, run_id: str) -> Run | None:
 def unfinished(session: Session) -> list[Run]:
     """Return the runs that are still marked as being written, by whichever process."""
     return list(session.exec(select(Run).where(col(Run.status) == MessageStatus.STREAMING)))
-
-
-def stored_events(session: Session, run_id: str, *, after: int = 0) -> list[Event]:
-    """Return the stored events of a run with numbers above `after`, in order."""
-    rows = session.exec(
-        select(RunEvent).where(col(RunEvent.run_id) == run_id, col(RunEvent.seq) > after).order_by(col(RunEvent.seq))
-    )
-    found: list[Event] = []
-    for row in rows:
-        unpacked = _unpack(row.payload)
-        first = row.seq - len(unpacked) + 1
-        found += unpacked[max(0, after + 1 - first) :]
-    return found
-
-
-def forget_events(session: Session, *, finished_before: datetime) -> int:
-    """Remove the events of runs that ended before then (their words are in the message); returns how many runs."""
-    old = (
-        select(RunEvent.run_id)
-        .join(Run, col(Run.id) == col(RunEvent.run_id))
-        .where(col(Run.finished_at) < finished_before)
-        .distinct()
-        .limit(500)
-    )
-    done = session.exec(old).all()
-    session.connection().execute(delete(RunEvent).where(col(RunEvent.run_id).in_(done)))
-    return len(done)
 
 
 def fold(before: Iterable[content.Part], happened: Iterable[Event]) -> Outcome:
@@ -377,50 +327,3 @@ def _settle(session: Session, run: Run, reply: Message, outcome: Outcome) -> Non
         usage=reply.usage,
         finish_reason=reply.finish_reason,
     )
-
-
-# Any: the JSON of a row.
-def _event_row(batch: Batch, when: datetime) -> dict[str, Any]:
-    return {
-        "run_id": batch.run_id,
-        "seq": batch.last_seq,
-        "payload": {"events": _pack(batch.events)},
-        "created_at": when,
-        "updated_at": when,
-    }
-
-
-def _pack(happened: Iterable[Event]) -> list[dict[str, Any]]:
-    """Merge neighbouring deltas: one object with the whole text and the lengths it came in, in UTF-16 units.
-
-    Those units alone survive JSON, which joins the halves of a surrogate pair that came in two deltas.
-    """
-    packed: list[dict[str, Any]] = []
-    for event in happened:
-        if isinstance(event, TextDelta | ReasoningDelta):
-            if packed and packed[-1]["kind"] == event.kind:
-                packed[-1]["text"] += event.text
-                packed[-1]["cuts"].append(_units(event.text))
-            else:
-                packed.append({"kind": event.kind, "text": event.text, "cuts": [_units(event.text)]})
-        else:
-            packed.append(events.event_to_json(event))
-    return packed
-
-
-def _unpack(payload: dict[str, Any]) -> list[Event]:
-    found: list[Event] = []
-    for item in payload["events"]:
-        if "cuts" not in item:
-            found.append(events.event_from_json(item))
-            continue
-        raw, start = item["text"].encode("utf-16-le", "surrogatepass"), 0
-        for length in item["cuts"]:
-            piece = raw[2 * start : 2 * (start + length)].decode("utf-16-le", "surrogatepass")
-            found.append(events.event_from_json({"kind": item["kind"], "text": piece}))
-            start += length
-    return found
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -48,7 +48,7 @@ def conversation_views(rows: Iterable[Conversation], live: set[str]) -> list[Con
 
 
 def message_views(rows: Iterable[Message], runs: Mapping[str, str], offers: Iterable[Offer]) -> list[MessageView]:
-    """Return the rows of the page; `runs` names the run that writes a message, `offers` the models by people's names."""
+    """Return the rows of the page; `runs` names the run that writes a message, `offers` give models their labels."""
     labels = {offer.id: offer.model.label for offer in offers}
     return [_message_view(row, runs.get(row.id, ""), labels) for row in rows]
 

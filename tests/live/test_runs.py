@@ -13,8 +13,8 @@ from mygpt.dialogue.events import Finish, TextDelta, Usage
 from mygpt.errors import NotFound, ProviderBusy, ServiceBusy
 from mygpt.live import runs as live
 from mygpt.live.runs import Runs, is_dead
-from mygpt.services import conversations, turns
-from mygpt.services.turns import Batch
+from mygpt.services import conversations, run_events, turns
+from mygpt.services.run_events import Batch
 
 KEY = "0123456789abcdef0123456789abcdef"
 WORDS = ["Zażółć ", "gęślą ", "jaźń 😀 ", "漢字 ", "`code` "]
@@ -215,7 +215,7 @@ async def test_words_are_stored_within_a_second(database, alice):
         turn = await begin(runs, alice)
         await asyncio.sleep(1.0)
 
-        assert await db.read(turns.stored_events, turn.run_id) == [TextDelta("so far ")]
+        assert await db.read(run_events.stored, turn.run_id) == [TextDelta("so far ")]
 
 
 async def test_a_reply_can_go_on_after_a_stop(database, alice):
@@ -251,7 +251,7 @@ async def test_runs_of_a_dead_process_are_closed_and_told(database, alice):
         model="m:x",
         worker=f"{Runs(talk).worker.partition(':')[0]}:999999999:dead",
     )
-    await db.run(turns.save, [Batch(turn.run_id, 1, (TextDelta("kept"),))], [turn.run_id])
+    await db.run(run_events.append, [Batch(turn.run_id, 1, (TextDelta("kept"),))], alive=[turn.run_id])
 
     with bus.subscribe(bus.account(alice.account_id)) as notes:
         assert await Runs(talk).reap() == 1

@@ -11,8 +11,9 @@ from mygpt import database as db
 from mygpt.dialogue.content import ReasoningPart, TextPart, text_of
 from mygpt.dialogue.events import Finish, Notice, ReasoningDelta, TextDelta, Usage
 from mygpt.errors import Conflict, InvalidInput, NotFound
-from mygpt.services import conversations, turns
-from mygpt.services.turns import Batch, Outcome
+from mygpt.services import conversations, run_events, turns
+from mygpt.services.run_events import Batch
+from mygpt.services.turns import Outcome
 from mygpt.tables.conversations import ConversationEvent, Message, MessageStatus, Run, RunEvent
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -132,16 +133,18 @@ def test_events_come_back_as_they_were_from_any_number_on(database, alice):
         Notice("retry"),
         TextDelta("c"),
     )
-    database.run_sync(turns.save, [Batch(turn.run_id, 4, said[:4])], [turn.run_id])
-    database.run_sync(turns.save, [Batch(turn.run_id, 6, said[4:])], [turn.run_id])
+    database.run_sync(run_events.append, [Batch(turn.run_id, 4, said[:4])], alive=[turn.run_id])
+    database.run_sync(run_events.append, [Batch(turn.run_id, 6, said[4:])], alive=[turn.run_id])
 
     for after in range(7):
-        assert database.read_sync(turns.stored_events, turn.run_id, after=after) == list(said[after:])
+        assert database.read_sync(run_events.stored, turn.run_id, after=after) == list(said[after:])
 
 
 def test_a_run_whose_process_died_keeps_its_words_as_interrupted(database, alice):
     turn = open_turn(database, alice)
-    database.run_sync(turns.save, [Batch(turn.run_id, 2, (TextDelta("half a "), TextDelta("word")))], [turn.run_id])
+    database.run_sync(
+        run_events.append, [Batch(turn.run_id, 2, (TextDelta("half a "), TextDelta("word")))], alive=[turn.run_id]
+    )
 
     adopted = database.run_sync(turns.adopt, turn.run_id)
 
@@ -166,7 +169,7 @@ def test_a_run_that_died_before_its_first_word_has_failed(database, alice):
 
 def test_an_interrupted_reply_goes_on_where_it_ended(database, alice):
     turn = open_turn(database, alice)
-    database.run_sync(turns.save, [Batch(turn.run_id, 1, (TextDelta("Once upon"),))], [turn.run_id])
+    database.run_sync(run_events.append, [Batch(turn.run_id, 1, (TextDelta("Once upon"),))], alive=[turn.run_id])
     database.run_sync(turns.adopt, turn.run_id)
 
     resumed = database.run_sync(turns.reopen, alice, turn.reply_id, model="scripted:echo")
@@ -202,8 +205,8 @@ def test_old_events_go_and_the_words_stay(database, alice):
     turn = open_turn(database, alice)
     database.run_sync(turns.close, turn, outcome("kept"), Batch(turn.run_id, 1, (TextDelta("kept"),)))
 
-    assert database.run_sync(turns.forget_events, finished_before=now() - timedelta(hours=1)) == 0
-    assert database.run_sync(turns.forget_events, finished_before=now() + timedelta(seconds=1)) == 1
+    assert database.run_sync(run_events.forget, finished_before=now() - timedelta(hours=1)) == 0
+    assert database.run_sync(run_events.forget, finished_before=now() + timedelta(seconds=1)) == 1
 
     assert rows(database, RunEvent) == []
     assert rows(database, Message)[-1].parts[0]["text"] == "kept"
