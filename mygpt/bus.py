@@ -15,10 +15,12 @@ QUEUE_LENGTH = 256
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something happened: its kind, and the conversation it happened to, if any."""
+    """Something happened: its kind, what it happened to, and the tab that did it, where one did."""
 
     kind: str
     conversation_id: str = ""
+    message_id: str = ""
+    origin: str = ""
 
 
 LOST = Note("lost")

@@ -5,8 +5,8 @@ Offsets count UTF-16 units, as browsers do, so an emoji that a provider split ov
 
 SHORTEST_S = 0.033
 LONGEST_S = 0.25
-FRAMES_PER_SECOND = 1500
-"""What one worker sends on about half a core."""
+FRAMES_PER_SECOND = 600
+"""What one worker sends on about a third of a core; the rest is for reading what models say."""
 
 
 def interval_s(followers: int) -> float:

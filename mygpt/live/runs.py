@@ -105,8 +105,13 @@ class Runs:
         self._is_draining = False
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
-    async def start(self, actor: Actor, *, conversation_id: str, text: str, key: str, model: str) -> Turn:
-        """Store what a person says and begin the reply; the same key again just returns the first turn."""
+    async def start(
+        self, actor: Actor, *, conversation_id: str, text: str, key: str, model: str, origin: str = ""
+    ) -> Turn:
+        """Store what a person says and begin the reply; the same key again just returns the first turn.
+
+        `origin` names the tab, which knows already what the others are told.
+        """
         self._refuse_when_draining()
         turn = await database.run(
             turns.open_turn,
@@ -118,7 +123,7 @@ class Runs:
             worker=self.worker,
             request_id=REQUEST_ID.get(),
         )
-        self._begin(turn)
+        self._begin(turn, origin)
         return turn
 
     async def resume(self, actor: Actor, message_id: str, *, model: str) -> Turn:
@@ -225,7 +230,9 @@ class Runs:
                 adopted = await database.run(turns.adopt, row.id)
                 if adopted is not None:
                     count += 1
-                    bus.publish(bus.account(adopted.created_by), Note("settled", adopted.conversation_id))
+                    bus.publish(
+                        bus.account(adopted.created_by), Note("settled", adopted.conversation_id, adopted.message_id)
+                    )
         if count:
             log.warning("interrupted replies were closed", extra={"count": count})
         return count
@@ -247,11 +254,11 @@ class Runs:
         if self._is_draining:
             raise ServiceBusy(code="restarting")
 
-    def _begin(self, turn: Turn) -> None:
+    def _begin(self, turn: Turn, origin: str = "") -> None:
         if turn.is_new:
             run = self._runs[turn.run_id] = LiveRun(turn)
             run.task = asyncio.create_task(self._drive(run), name=f"run {turn.run_id}")
-            bus.publish(bus.account(turn.account_id), Note("opened", turn.conversation_id))
+            bus.publish(bus.account(turn.account_id), Note("opened", turn.conversation_id, turn.reply_id, origin))
 
     async def _drive(self, run: LiveRun) -> None:
         listening = asyncio.create_task(self._listen(run))
@@ -301,7 +308,7 @@ class Runs:
                 await asyncio.sleep(RETRY_CLOSE_S)
         run.is_done = True
         run.wake()
-        bus.publish(bus.account(run.turn.account_id), Note("settled", run.turn.conversation_id))
+        bus.publish(bus.account(run.turn.account_id), Note("settled", run.turn.conversation_id, run.turn.reply_id))
         asyncio.get_running_loop().call_later(KEEP_FINISHED_S, self._runs.pop, run.turn.run_id, None)
 
 

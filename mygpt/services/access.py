@@ -35,9 +35,10 @@ def conversations(actor: Actor) -> SelectOfScalar[Conversation]:
     )
 
 
-def conversation(session: Session, actor: Actor, conversation_id: str) -> Conversation:
-    """Return one conversation; raises `NotFound`."""
-    row = session.exec(conversations(actor).where(col(Conversation.id) == conversation_id)).one_or_none()
+def conversation(session: Session, actor: Actor, conversation_id: str, *, lock: bool = False) -> Conversation:
+    """Return one conversation, for this transaction alone if `lock`; raises `NotFound`."""
+    statement = conversations(actor).where(col(Conversation.id) == conversation_id)
+    row = session.exec(statement.with_for_update() if lock else statement).one_or_none()
     if row is None:
         raise NotFound(code="conversation_not_found")
     return row

@@ -43,7 +43,6 @@ def create(session: Session, actor: Actor, *, title: str = "", model: str = "") 
     """Start a conversation of the actor's own."""
     row = Conversation(owner_id=actor.account_id, created_by=actor.account_id, title=clean_title(title), model=model)
     session.add(row)
-    session.flush()
     record(session, row.id, "created", by=actor.account_id, title=row.title, model=model)
     return row
 
@@ -137,6 +136,15 @@ def open_conversation(session: Session, actor: Actor, conversation_id: str) -> O
         select(Run.message_id, Run.id).where(Run.conversation_id == row.id, Run.status == MessageStatus.STREAMING)
     )
     return Opened(row, messages[-WINDOW:], len(messages) > WINDOW, dict(running.all()))
+
+
+def message_and_run(session: Session, actor: Actor, message_id: str) -> tuple[Message, str]:
+    """Return a message and the run that is writing it, empty when none is; raises `NotFound`."""
+    row = access.message(session, actor, message_id)
+    if row.status != MessageStatus.STREAMING:
+        return row, ""
+    running = select(Run.id).where(Run.message_id == row.id, Run.status == MessageStatus.STREAMING)
+    return row, session.exec(running).first() or ""
 
 
 def earlier(session: Session, actor: Actor, message_id: str) -> tuple[list[Message], bool]:

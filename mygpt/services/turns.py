@@ -40,6 +40,7 @@ class Turn:
     before: tuple[content.Part, ...] = ()
     is_new: bool = True
     is_new_conversation: bool = False
+    title: str = ""
 
     @property
     def prefix(self) -> str:
@@ -126,8 +127,6 @@ def _open(
         idempotency_key=key,
         finished_at=now(),
     )
-    session.add(asked)
-    session.flush()
     reply = Message(
         conversation_id=conversation.id,
         parent_id=asked.id,
@@ -135,8 +134,7 @@ def _open(
         status=MessageStatus.STREAMING,
         model_asked=model,
     )
-    session.add(reply)
-    session.flush()
+    session.add_all([asked, reply])
     run = _add_run(session, actor, reply, worker, request_id)
     conversation.head_id = reply.id
     conversation.model = model
@@ -153,7 +151,14 @@ def _open(
     )
     record(session, conversation.id, "reply_opened", by=None, message_id=reply.id, parent_id=asked.id, model=model)
     return Turn(
-        conversation.id, asked.id, reply.id, run.id, actor.account_id, model, is_new_conversation=not conversation_id
+        conversation.id,
+        asked.id,
+        reply.id,
+        run.id,
+        actor.account_id,
+        model,
+        is_new_conversation=not conversation_id,
+        title=conversation.title,
     )
 
 
@@ -161,9 +166,8 @@ def reopen(
     session: Session, actor: Actor, message_id: str, *, model: str, worker: str = "", request_id: str = ""
 ) -> Turn:
     """Let a reply that stopped short go on from its last word; raises `NotFound` or `Conflict`."""
-    reply = access.message(session, actor, message_id)
-    conversation = _lock(session, actor, reply.conversation_id)
-    session.refresh(reply)
+    conversation = _lock(session, actor, access.message(session, actor, message_id).conversation_id)
+    reply = session.get_one(Message, message_id, populate_existing=True)
     resumable = (MessageStatus.STOPPED, MessageStatus.INTERRUPTED, MessageStatus.FAILED)
     if reply.role != "assistant" or reply.status not in resumable or conversation.head_id != reply.id:
         raise Conflict(code="reply_not_resumable")
@@ -262,10 +266,7 @@ def title_from(prompt: str) -> str:
 
 
 def _lock(session: Session, actor: Actor, conversation_id: str) -> Conversation:
-    statement = access.conversations(actor).where(col(Conversation.id) == conversation_id).with_for_update()
-    session.exec(statement).one_or_none()
-    conversation = access.conversation(session, actor, conversation_id)
-    session.refresh(conversation)
+    conversation = access.conversation(session, actor, conversation_id, lock=True)
     busy = select(Run.id).where(Run.conversation_id == conversation_id, Run.status == MessageStatus.STREAMING)
     if session.exec(busy.limit(1)).one_or_none() is not None:
         raise Conflict(code="reply_running")
@@ -281,7 +282,6 @@ def _add_run(session: Session, actor: Actor, reply: Message, worker: str, reques
         request_id=request_id,
     )
     session.add(run)
-    session.flush()
     return run
 
 

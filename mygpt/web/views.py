@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from mygpt.dialogue.content import ReasoningPart, parts_from_json, text_of
+from mygpt.dialogue.content import ReasoningPart, TextPart, parts_from_json, parts_to_json, text_of
 from mygpt.i18n import texts, translate
 from mygpt.services.catalog import Offer
+from mygpt.services.turns import Turn, clean_prompt
 from mygpt.tables.conversations import Conversation, Message, MessageStatus
 
 
@@ -51,6 +52,25 @@ def message_views(rows: Iterable[Message], runs: Mapping[str, str], offers: Iter
     """Return the rows of the page; `runs` names the run that writes a message, `offers` give models their labels."""
     labels = {offer.id: offer.model.label for offer in offers}
     return [_message_view(row, runs.get(row.id, ""), labels) for row in rows]
+
+
+def opened_views(turn: Turn, text: str, offers: Iterable[Offer]) -> list[MessageView]:
+    """Return the two rows of a turn that was opened just now, without asking the database again."""
+    labels = {offer.id: offer.model.label for offer in offers}
+    asked = Message(
+        id=turn.user_message_id,
+        conversation_id=turn.conversation_id,
+        role="user",
+        parts=parts_to_json([TextPart(clean_prompt(text))]),
+    )
+    reply = Message(
+        id=turn.reply_id,
+        conversation_id=turn.conversation_id,
+        role="assistant",
+        status=MessageStatus.STREAMING,
+        model_asked=turn.model,
+    )
+    return [_message_view(asked, "", labels), _message_view(reply, turn.run_id, labels)]
 
 
 def model_views(offers: Iterable[Offer]) -> list[ModelView]:

@@ -109,11 +109,11 @@ def test_the_newest_messages_that_fit_are_kept():
     assert chat.fitting((), 10) == ()
 
 
-async def test_what_was_asked_for_comes_first_and_the_guide_last():
+async def test_models_are_offered_in_the_providers_order():
     class Guide(Recorder):
         name, label = "guide", "Guide"
 
-    offers = await catalog_of(Guide(), Recorder(("a", "b"))).offers()
+    offers = await catalog_of(Recorder(("a", "b")), Guide()).offers()
 
     assert [offer.id for offer in offers] == ["fake:a", "fake:b", "guide:small"]
 

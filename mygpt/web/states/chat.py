@@ -7,15 +7,16 @@ from pydantic import Field
 from reflex.event import EventSpec
 
 from mygpt import database
+from mygpt.bus import Note
 from mygpt.errors import NotFound
 from mygpt.live import runs
 from mygpt.services import catalog, conversations
 from mygpt.services.access import Actor
 from mygpt.services.conversations import Opened
 from mygpt.services.turns import PROMPT_LENGTH
-from mygpt.web import routes
+from mygpt.web import routes, tabs
 from mygpt.web.gate import actor, event
-from mygpt.web.views import MessageView, ModelView, message_views, model_views
+from mygpt.web.views import MessageView, ModelView, message_views, model_views, opened_views
 
 MessageId = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
 Key = Annotated[str, Field(pattern=r"^[0-9a-f-]{32,36}$")]
@@ -53,10 +54,19 @@ class Chat(rx.State):
     async def send(self, key: Key, text: Prompt) -> EventSpec | None:
         """Store the message, acknowledge it, and start the reply."""
         turn = await runs.current().start(
-            actor(), conversation_id=self.conversation_id, text=text, key=key, model=self.model
+            actor(),
+            conversation_id=self.conversation_id,
+            text=text,
+            key=key,
+            model=self.model,
+            origin=tabs.token(),
         )
         self.accepted = key
-        await self._open(actor(), turn.conversation_id)
+        if turn.is_new:
+            self.conversation_id, self.title = turn.conversation_id, self.title or turn.title
+            self.messages = [*self.messages, *opened_views(turn, text, await catalog.current().offers())]
+        else:
+            await self._open(actor(), turn.conversation_id)
         return (
             rx.redirect(routes.conversation(turn.conversation_id), replace=True) if turn.is_new_conversation else None
         )
@@ -92,6 +102,17 @@ class Chat(rx.State):
         if self.has_earlier and self.messages:
             rows, self.has_earlier = await database.read(conversations.earlier, actor(), self.messages[0].id)
             self.messages = [*message_views(rows, {}, await catalog.current().offers()), *self.messages]
+
+    async def _hear(self, who: Actor, note: Note) -> None:
+        """Bring the page up to date with something that happened; a reply that ended is one row."""
+        if note.kind != "settled" or note.message_id not in {message.id for message in self.messages}:
+            await self._open(who, self.conversation_id)
+            return
+        row, run = await database.read(conversations.message_and_run, who, note.message_id)
+        (view,) = message_views([row], {row.id: run}, await catalog.current().offers())
+        messages = [view if message.id == view.id else message for message in self.messages]
+        if messages != self.messages:
+            self.messages = messages
 
     async def _open(self, who: Actor, conversation_id: str) -> None:
         try:

@@ -26,7 +26,8 @@ class Follow(rx.State):
                 if note is None:
                     continue
                 async with self:
-                    sidebar, chat = await self.get_state(Sidebar), await self.get_state(Chat)
-                    sidebar._show(*await sidebar._read(who, limit=max(50, len(sidebar.conversations))))
-                    if chat.conversation_id and note.conversation_id in (chat.conversation_id, ""):
-                        await chat._open(who, chat.conversation_id)
+                    await (await self.get_state(Sidebar))._hear(who, note)
+                    chat = await self.get_state(Chat)
+                    is_shown = chat.conversation_id and note.conversation_id in (chat.conversation_id, "")
+                    if is_shown and note.origin != tab:
+                        await chat._hear(who, note)

@@ -1,5 +1,6 @@
 """The list of a person's conversations."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -70,6 +71,19 @@ class Sidebar(rx.State):
         page = await database.read(list_page, who, after=after, limit=limit)
         live = await database.read(streaming, who)
         return conversation_views(page.items, live), page.cursor
+
+    async def _hear(self, who: Actor, note: Note) -> None:
+        """Bring the list up to date with something that happened; replies that begin or end need no reading."""
+        known = {view.id: view for view in self.conversations}
+        view = known.pop(note.conversation_id, None)
+        if note.kind == "opened" and view is not None:
+            self.conversations = [replace(view, is_live=True), *known.values()]
+        elif note.kind == "settled" and view is not None:
+            self.conversations = [
+                replace(each, is_live=False) if each.id == view.id else each for each in self.conversations
+            ]
+        else:
+            self._show(*await self._read(who, limit=max(PAGE, len(self.conversations))))
 
     def _show(self, views: list[ConversationView], cursor: Cursor) -> None:
         if views != self.conversations:
