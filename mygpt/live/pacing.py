@@ -3,7 +3,7 @@
 Offsets count UTF-16 units, as browsers do, so an emoji that a provider split over two deltas heals by itself.
 """
 
-SHORTEST_S = 0.033
+SHORTEST_S = 0.030
 LONGEST_S = 0.25
 FRAMES_PER_SECOND = 600
 """What one worker sends on about a third of a core; the rest is for reading what models say."""

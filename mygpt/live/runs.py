@@ -137,8 +137,8 @@ class Runs:
 
     async def stop(self, actor: Actor, run_id: str) -> None:
         """End a run with what was said so far; returns when that is stored. One that has ended stays as it is."""
-        row = await database.read(access.run, actor, run_id)
-        run = self._runs.get(row.id)
+        await self._check(actor, run_id)
+        run = self._runs.get(run_id)
         if run is not None:
             run.end("stop")
             if run.task is not None:
@@ -146,7 +146,7 @@ class Runs:
 
     async def subscribe(self, actor: Actor, run_id: str, *, after: int = 0) -> AsyncGenerator[tuple[int, Event]]:
         """Yield (number, event) above `after` until the run ends; a run of the past comes from the database."""
-        await database.read(access.run, actor, run_id)
+        await self._check(actor, run_id)
         run = self._runs.get(run_id)
         if run is None:
             for number, event in enumerate(await database.read(run_events.stored, run_id, after=after), after + 1):
@@ -164,7 +164,7 @@ class Runs:
 
     async def follow(self, actor: Actor, run_id: str, *, have: int = 0) -> AsyncGenerator[Slice]:
         """Yield the words after the first `have` UTF-16 units, paced for a reader; raises `NotFound` for a past run."""
-        await database.read(access.run, actor, run_id)
+        await self._check(actor, run_id)
         run = self._runs.get(run_id)
         if run is None:
             raise NotFound(code="run_not_found")
@@ -188,6 +188,12 @@ class Runs:
                 return
             else:
                 await news.wait()
+
+    async def _check(self, actor: Actor, run_id: str) -> None:
+        """Raise `NotFound` unless the actor may see the run; their own, while it is here, needs no database."""
+        run = self._runs.get(run_id)
+        if run is None or run.turn.account_id != actor.account_id:
+            await database.read(access.run, actor, run_id)
 
     def is_live(self, run_id: str) -> bool:
         """Return True while this process is writing the run."""

@@ -23,7 +23,7 @@ REPLY_SHARE = 4
 async def reply(turn: Turn, catalog: Catalog) -> AsyncGenerator[Event]:
     """Yield the events of the reply to a stored turn; raises a `ProviderError` where the provider fails."""
     offer = await catalog.resolve(turn.model)
-    messages = continued(await database.read(turns.request_messages, turn), turn.prefix)
+    messages = continued(await said_before(turn), turn.prefix)
     request = ChatRequest(
         model=offer.model.name,
         messages=fitting(messages, offer.model.context_tokens),
@@ -37,6 +37,13 @@ async def reply(turn: Turn, catalog: Catalog) -> AsyncGenerator[Event]:
 
 def _names_model(event: Event) -> TypeGuard[Finish]:
     return isinstance(event, Finish) and bool(event.model)
+
+
+async def said_before(turn: Turn) -> tuple[Message, ...]:
+    """Return the conversation up to the reply; one that has just begun is its first message."""
+    if turn.is_new_conversation:
+        return (say("user", turn.prompt),)
+    return await database.read(turns.request_messages, turn)
 
 
 def continued(messages: tuple[Message, ...], prefix: str) -> tuple[Message, ...]:

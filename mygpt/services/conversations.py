@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import and_, func, literal, or_
+from sqlalchemy import Integer, String, and_, bindparam, func, literal, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -108,9 +109,14 @@ def restore(session: Session, actor: Actor, conversation_id: str) -> Conversatio
     return row
 
 
-def path(head_id: str, *, limit: int = WINDOW) -> SelectOfScalar[Message]:
-    """Return the statement for the last `limit` messages up to and with `head_id`, the newest first."""
-    start = select(col(Message.id), col(Message.parent_id), literal(0).label("depth")).where(Message.id == head_id)
+@cache
+def path() -> SelectOfScalar[Message]:
+    """Return the statement for the last `:limit` messages up to and with `:head`, the newest first.
+
+    It is built once: putting a recursive statement together costs more than running it.
+    """
+    head, limit = bindparam("head", type_=String), bindparam("limit", type_=Integer)
+    start = select(col(Message.id), col(Message.parent_id), literal(0).label("depth")).where(col(Message.id) == head)
     way = start.cte("way", recursive=True)
     above = aliased(Message)
     way = way.union_all(
@@ -125,7 +131,7 @@ def messages_to(session: Session, head_id: str | None, *, limit: int = WINDOW) -
     """Return the last `limit` messages of the path to `head_id`, oldest first; the caller has checked access."""
     if head_id is None:
         return []
-    return list(session.exec(path(head_id, limit=limit)))[::-1]
+    return list(session.exec(path(), params={"head": head_id, "limit": limit}))[::-1]
 
 
 def open_conversation(session: Session, actor: Actor, conversation_id: str) -> Opened:

@@ -41,6 +41,7 @@ class Turn:
     is_new: bool = True
     is_new_conversation: bool = False
     title: str = ""
+    prompt: str = ""
 
     @property
     def prefix(self) -> str:
@@ -159,6 +160,7 @@ def _open(
         model,
         is_new_conversation=not conversation_id,
         title=conversation.title,
+        prompt=prompt,
     )
 
 

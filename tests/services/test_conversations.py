@@ -158,7 +158,7 @@ def test_the_path_of_a_conversation_is_walked_by_primary_key(database, alice):
     def explain(session):
         if not database.is_sqlite:
             session.connection().execute(text("SET LOCAL enable_seqscan = off"))
-        return plan(session, conversations.path(head))
+        return plan(session, conversations.path().params(head=head, limit=60))
 
     shown = database.read_sync(explain)
 

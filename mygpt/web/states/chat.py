@@ -35,6 +35,7 @@ class Chat(rx.State):
     models: list[ModelView] = []
     model: str = ""
     accepted: str = ""  # idempotency key of the last send that is stored
+    _arriving: str = ""  # a conversation that began on this page, which is about to move to its own address
 
     @rx.var
     def run(self) -> str:
@@ -44,9 +45,13 @@ class Chat(rx.State):
     @event(access="member")
     async def on_load(self) -> None:
         """Open what the address says."""
+        wanted = routes.conversation_of(self.router.url.path)
+        arriving, self._arriving = self._arriving, ""
+        if wanted and wanted == arriving == self.conversation_id:
+            return  # it is on the page already
         offers = await catalog.current().offers()
         self.models = model_views(offers)
-        await self._open(actor(), routes.conversation_of(self.router.url.path))
+        await self._open(actor(), wanted)
         if self.model not in {offer.id for offer in offers}:
             self.model = await catalog.current().default()
 
@@ -67,9 +72,10 @@ class Chat(rx.State):
             self.messages = [*self.messages, *opened_views(turn, text, await catalog.current().offers())]
         else:
             await self._open(actor(), turn.conversation_id)
-        return (
-            rx.redirect(routes.conversation(turn.conversation_id), replace=True) if turn.is_new_conversation else None
-        )
+        if not turn.is_new_conversation:
+            return None
+        self._arriving = turn.conversation_id
+        return rx.redirect(routes.conversation(turn.conversation_id), replace=True)
 
     @event(access="member")
     async def stop(self) -> None:

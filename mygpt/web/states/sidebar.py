@@ -15,6 +15,7 @@ from mygpt.services.access import Actor
 from mygpt.services.conversations import PAGE, delete, list_page, rename, restore, streaming
 from mygpt.web import routes
 from mygpt.web.gate import actor, event
+from mygpt.web.states.chat import Chat
 from mygpt.web.states.notices import Notices
 from mygpt.web.views import ConversationView, conversation_views
 
@@ -32,7 +33,9 @@ class Sidebar(rx.State):
 
     @event(access="member")
     async def on_load(self) -> None:
-        """Fill the list."""
+        """Fill the list; where a conversation has just begun, it is full and that one comes by a note."""
+        if (await self.get_state(Chat))._arriving:
+            return
         self._show(*await self._read(actor()))
 
     @event(access="member")
@@ -75,7 +78,7 @@ class Sidebar(rx.State):
     async def _hear(self, who: Actor, note: Note) -> None:
         """Bring the list up to date with something that happened; replies that begin or end need no reading."""
         known = {view.id: view for view in self.conversations}
-        view = known.pop(note.conversation_id, None)
+        view = known.pop(note.conversation_id, None) or await self._begun_here(note)
         if note.kind == "opened" and view is not None:
             self.conversations = [replace(view, is_live=True), *known.values()]
         elif note.kind == "settled" and view is not None:
@@ -84,6 +87,11 @@ class Sidebar(rx.State):
             ]
         else:
             self._show(*await self._read(who, limit=max(PAGE, len(self.conversations))))
+
+    async def _begun_here(self, note: Note) -> ConversationView | None:
+        chat = await self.get_state(Chat)
+        is_here = note.kind == "opened" and note.origin and note.conversation_id == chat.conversation_id
+        return ConversationView(note.conversation_id, chat.title, is_live=True) if is_here else None
 
     def _show(self, views: list[ConversationView], cursor: Cursor) -> None:
         if views != self.conversations:
