@@ -47,6 +47,13 @@ test: ## run the tests, browser journeys included; ARGS="-k name" passes on to p
 test-long: ## run the tests with the whole length of what is short in `make test`
 	@$(MAKE) test ARGS="--long $(ARGS)"
 
+.PHONY: coverage
+coverage: ## run the tests and show which lines they miss; fails below 90 %
+	$(install) requirements-dev.txt
+	@$(PY) -m mygpt build
+	@$(PY) -m tests.browser
+	@$(PY) -m pytest --cov=mygpt --cov-report=term-missing:skip-covered --cov-fail-under=90 $(ARGS)
+
 .PHONY: check
 check: ## format, lint, types, architecture
 	$(install) requirements-dev.txt

@@ -56,7 +56,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what is long unless it was asked for."""
+    """Skip what is long unless it was asked for, and run the browser journeys last.
+
+    Playwright keeps an event loop running, beside which no asynchronous test can start.
+    """
+    items.sort(key=lambda item: "e2e" in item.path.parts)
     if config.getoption("--long"):
         return
     for item in items:

@@ -46,7 +46,8 @@ class Site:
 
     def start(self) -> float:
         """Start the server and return the seconds until it was ready."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "UV_CACHE_DIR") if name in os.environ}
+        passed_on = ("PATH", "HOME", "LANG", "UV_CACHE_DIR")
+        kept = {name: value for name, value in os.environ.items() if name in passed_on or name.startswith("COVERAGE_")}
         began = time.monotonic()
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(

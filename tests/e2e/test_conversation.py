@@ -127,6 +127,7 @@ def test_a_second_device_sees_the_reply_as_it_is_written(site, window):
 def test_what_one_device_sends_appears_on_the_other(site, window):
     first = window(site)
     ask(first, site, "rate=0", "the first message")
+    expect(first).to_have_url(CONVERSATION)
     expect_status(first, "complete")
     second = window(site, path=first.url.removeprefix(site.url))
     expect_status(second, "complete")

@@ -13,7 +13,8 @@ from mygpt.i18n import texts, translate
 def _tree(root: type[MyGPTError] = MyGPTError) -> Iterator[type[MyGPTError]]:
     yield root
     for child in root.__subclasses__():
-        yield from _tree(child)
+        if child.__module__ == MyGPTError.__module__:
+            yield from _tree(child)
 
 
 @pytest.mark.parametrize("error", sorted(_tree(), key=lambda error: error.__name__), ids=lambda error: error.__name__)

@@ -3,7 +3,9 @@
 import reflex as rx
 
 from mygpt import bus
+from mygpt.live import runs
 from mygpt.services import logins
+from mygpt.services.access import Actor
 from mygpt.web import tabs
 from mygpt.web.gate import actor, event
 from mygpt.web.states.chat import Chat
@@ -21,6 +23,7 @@ class Follow(rx.State):
         who = actor()
         tab = tabs.token()
         with bus.subscribe(bus.account(who.account_id)) as notes:
+            await self._catch_up(who)
             while tabs.is_open(tab) and await logins.find_actor(who.session_id):
                 note = await notes.get(LOOK_EVERY_S)
                 if note is None:
@@ -31,3 +34,10 @@ class Follow(rx.State):
                     is_shown = chat.conversation_id and note.conversation_id in (chat.conversation_id, "")
                     if is_shown and note.origin != tab:
                         await chat._hear(who, note)
+
+    async def _catch_up(self, who: Actor) -> None:
+        """Settle a reply that ended after the page read it and before this task began to listen."""
+        async with self:
+            chat = await self.get_state(Chat)
+            if chat.run and not runs.current().is_live(chat.run):
+                await chat._open(who, chat.conversation_id)
