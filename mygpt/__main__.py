@@ -259,7 +259,7 @@ def _ensure_admin(loaded: Settings, database: Database) -> None:
     email, password = loaded.admin_email, loaded.admin_password.get_secret_value()
     if not email or database.read_sync(accounts.find_by_email, email) is not None:
         return
-    accounts.check_password(password, email=email)
+    _check_password(password, email)
     hashed = asyncio.run(logins.hash_password(password))
     if database.run_sync(accounts.ensure_admin, email, hashed):
         print(f"Made the admin {email}.", flush=True)
@@ -269,13 +269,22 @@ def _create(loaded: Settings, asked: argparse.Namespace, *, is_admin: bool) -> i
     email = accounts.normal_email(asked.email)
     username = asked.username or email.partition("@")[0]
     password = _read_password()
-    accounts.check_password(password, email=email, username=username)
+    _check_password(password, email, username)
     hashed = asyncio.run(logins.hash_password(password))
     make = accounts.create_admin if is_admin else accounts.create
     with _migrated_database(loaded) as database:
         made = database.run_sync(make, email=email, username=username, password_hash=hashed)
     print(f"Made the {made.role} {made.email}.")
     return 0
+
+
+def _check_password(password: str, email: str, username: str = "") -> None:
+    accounts.check_password(password, email=email, username=username, minimum=accounts.OPERATOR_PASSWORD_MIN)
+    if len(password) < accounts.PASSWORD_MIN:
+        print(
+            f"The password of {email} is short; {accounts.PASSWORD_MIN} characters and more withstand guessing.",
+            file=sys.stderr,
+        )
 
 
 def _read_password() -> str:

@@ -156,6 +156,13 @@ def test_an_account_that_exists_or_a_weak_password_is_refused_in_words(mygpt: Ru
     assert "characters" in weak.stderr
 
 
+def test_who_runs_the_site_may_choose_a_short_password_and_is_told_so(mygpt: Run) -> None:
+    made = mygpt("create-user", "--email", "cy@example.org", said="twelve chars\n")
+
+    assert made.returncode == 0
+    assert "short" in made.stderr
+
+
 def test_the_doctor_finds_nothing_broken_in_a_fresh_place(mygpt: Run, tmp_path: Path) -> None:
     done = mygpt("doctor", "--json", MYGPT_PORT=_free_port())
 
