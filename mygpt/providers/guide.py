@@ -38,6 +38,7 @@ SMALL_TALK = COMMON | frozenset(
     )
 )
 RELATED = 3
+CANDIDATES = 20  # the full text finds them; how much of the question a heading says decides among them
 MOST_WORDS = 32
 
 
@@ -138,7 +139,10 @@ class Help:
         known = [word for word in words if self._matches(f'"{word}"', 1)]
         if not known or 2 * len(known) < len(words):
             return []
-        return self._matches(" OR ".join(f'"{word}"' for word in known), 1 + RELATED)
+        found = self._matches(" OR ".join(f'"{word}"' for word in known), CANDIDATES)
+        headed = [self._matches(f'heading : "{word}"', CANDIDATES) for word in known]
+        found.sort(key=lambda passage: -sum(passage in passages for passages in headed))
+        return found[: 1 + RELATED]
 
     def _matches(self, query: str, limit: int) -> list[Passage]:
         rows = self._index.execute(
