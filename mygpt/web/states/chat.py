@@ -87,14 +87,12 @@ class Chat(rx.State):
     @event(access="member")
     async def continue_reply(self, message_id: MessageId) -> None:
         """Ask the model to go on where an interrupted or stopped reply ended."""
-        await runs.current().resume(actor(), message_id, model=self.model)
-        await self._open(actor(), self.conversation_id)
+        await self._resume(message_id)
 
     @event(access="member")
     async def retry(self, message_id: MessageId) -> None:
         """Ask again for a reply that failed."""
-        await runs.current().resume(actor(), message_id, model=self.model)
-        await self._open(actor(), self.conversation_id)
+        await self._resume(message_id)
 
     @event(access="member")
     async def choose_model(self, model: ModelId) -> None:
@@ -108,6 +106,10 @@ class Chat(rx.State):
         if self.has_earlier and self.messages:
             rows, self.has_earlier = await database.read(conversations.earlier, actor(), self.messages[0].id)
             self.messages = [*message_views(rows, {}, await catalog.current().offers()), *self.messages]
+
+    async def _resume(self, message_id: str) -> None:
+        await runs.current().resume(actor(), message_id, model=self.model)
+        await self._open(actor(), self.conversation_id)
 
     async def _hear(self, who: Actor, note: Note) -> None:
         """Bring the page up to date with something that happened; a reply that ended is one row."""
